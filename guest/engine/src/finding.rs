@@ -1,5 +1,6 @@
 //! What evaluation gives back.
 
+use serde::{Deserialize, Serialize};
 use tripwasm_plan::{RuleIndex, Timestamp};
 
 /// A reported rule holds for an event.
@@ -16,7 +17,7 @@ pub struct Match {
 }
 
 /// A correlation holds for a group of events.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// How far it is.
     pub state: AlertState,
@@ -47,7 +48,7 @@ pub struct Alert {
 }
 
 /// An event that an alert counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRef {
     /// Its position in the whole input.
     pub event: u64,
@@ -56,7 +57,7 @@ pub struct EventRef {
 }
 
 /// The values of one observed field over an alert's events.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
     /// Those first seen at the events least by (time, id), sorted as text; at most
     /// [`crate::limits::ALERT_VALUES_MAX`]. Empty if the correlation does not list them.
@@ -66,7 +67,7 @@ pub struct Observation {
 }
 
 /// How far an alert is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlertState {
     /// Early notice.
     Open,

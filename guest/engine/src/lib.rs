@@ -1,8 +1,24 @@
 //! The detection engine: bytes in, findings out. No clock, no files, no panics, no recursion on input depth.
+//!
+//! A [`Detector`] runs one [`tripwasm_plan::Plan`] over batches of NDJSON:
+//! `scan` notes where the wanted values of a line stand, `matcher` answers the rules' conditions, `correlate` keeps
+//! the windows. [`reference`](mod@reference) says the same slowly, with no code in common.
 
+mod correlate;
+mod detector;
 pub mod finding;
-pub mod limits;
-pub mod reference;
 mod id;
+pub mod limits;
+mod matcher;
+pub mod reference;
+mod scan;
+mod sealed;
+mod sharded;
+mod tag;
 
+pub use correlate::{Entry, Fact, FactError, RuleStatistics, Step};
+pub use detector::{AlreadyRunning, Detector, Report, Statistics, Verdict, VerdictAction};
 pub use id::alert_id;
+pub use matcher::CompileError;
+pub use sealed::StateError;
+pub use tag::{Mode, Output};

@@ -8,11 +8,13 @@
 mod codec;
 mod correlation;
 mod field;
+mod fold;
 mod predicate;
 
 pub use codec::{PLAN_FORMAT, PlanError, decode, encode};
 pub use correlation::{Comparison, Correlation, Measure, Observed, Operator, Source, Window};
 pub use field::{Calculation, Case, Field, FieldId, FieldSource, Literal, Operand, Part};
+pub use fold::fold_char;
 pub use predicate::{
     CaseRule, Cidr, Condition, Pattern, Piece, Predicate, PredicateId, Reference, Test, Types,
 };

@@ -1,0 +1,131 @@
+//! The exported interface `detector`.
+
+use crate::bindings::exports::tripwasm::detect::detector::{
+    AlertFinding, ConfigError, Counts, Guest, Limits, Mode, ModuleInfo, Options, Output, Report, RuleCounts,
+    StateError, Timestamp,
+};
+use crate::{Component, convert, instance};
+use tripwasm_engine::limits;
+use tripwasm_plan::Settings;
+
+impl Guest for Component {
+    fn describe() -> ModuleInfo {
+        instance::with(
+            |detector| ModuleInfo {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                rules: detector.rules().iter().map(convert::rule_info).collect(),
+                fields: detector.field_paths().into_iter().map(str::to_owned).collect(),
+                limits: bounds(),
+                options: convert::options(detector.settings()),
+            },
+            || ModuleInfo {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                rules: Vec::new(),
+                fields: Vec::new(),
+                limits: bounds(),
+                options: convert::options(Settings::default()),
+            },
+        )
+    }
+
+    fn configure(options: Options) -> Result<(), ConfigError> {
+        let settings = convert::settings(&options);
+        instance::with(
+            |detector| detector.configure(settings).map_err(|_| ConfigError::AlreadyRunning),
+            || Ok(()),
+        )
+    }
+
+    fn evaluate(events: Vec<u8>, first_event: u64, now: Option<Timestamp>) -> Report {
+        instance::with(
+            |detector| {
+                let report = detector.evaluate(&events, first_event, now);
+                convert::report(report, detector.rules())
+            },
+            || Report { verdicts: Vec::new(), findings: Vec::new(), remarks: Vec::new() },
+        )
+    }
+
+    fn transform(events: Vec<u8>, first_event: u64, now: Option<Timestamp>, mode: Mode) -> Output {
+        instance::with(
+            |detector| {
+                let output = detector.transform(&events, first_event, now, convert::mode(mode));
+                convert::output(output, detector.rules())
+            },
+            || Output {
+                events: events.clone(),
+                alerts: Vec::new(),
+                remarks: Vec::new(),
+                tagged: 0,
+                removed: 0,
+            },
+        )
+    }
+
+    fn close(watermark: Timestamp) -> Vec<AlertFinding> {
+        instance::with(
+            |detector| {
+                let alerts = detector.close(watermark);
+                alerts.into_iter().map(|alert| convert::alert(alert, detector.rules())).collect()
+            },
+            Vec::new,
+        )
+    }
+
+    fn statistics() -> Counts {
+        instance::with(
+            |detector| {
+                let statistics = detector.statistics();
+                Counts {
+                    events: statistics.events,
+                    future_events: statistics.future,
+                    without_time: statistics.without_time,
+                    rules: statistics.rules.iter().map(rule_counts).collect(),
+                    watermark: statistics.watermark,
+                    state_bytes: statistics.state_bytes,
+                }
+            },
+            || Counts {
+                events: 0,
+                future_events: 0,
+                without_time: 0,
+                rules: Vec::new(),
+                watermark: None,
+                state_bytes: 0,
+            },
+        )
+    }
+
+    fn snapshot() -> Vec<u8> {
+        instance::with(|detector| detector.snapshot(), Vec::new)
+    }
+
+    fn restore(state: Vec<u8>) -> Result<(), StateError> {
+        let error = |error| match error {
+            tripwasm_engine::StateError::OtherVersion => StateError::OtherVersion,
+            tripwasm_engine::StateError::OtherRules => StateError::OtherRules,
+            _ => StateError::Damaged,
+        };
+        instance::with(|detector| detector.restore(&state).map_err(error), || Err(StateError::OtherRules))
+    }
+}
+
+fn bounds() -> Limits {
+    Limits {
+        event_bytes_max: limits::EVENT_BYTES_MAX as u64,
+        nesting_depth_max: limits::NESTING_DEPTH_MAX as u32,
+        alert_events_max: limits::ALERT_EVENTS_MAX as u32,
+        jump_events_min: limits::JUMP_EVENTS_MIN as u32,
+    }
+}
+
+fn rule_counts(rule: &tripwasm_engine::RuleStatistics) -> RuleCounts {
+    RuleCounts {
+        matched: rule.matched,
+        late: rule.late,
+        ungrouped: rule.ungrouped,
+        duplicate: rule.duplicate,
+        refused: rule.refused,
+        groups: rule.groups,
+    }
+}

@@ -1,0 +1,67 @@
+//! The exported interface `sharded`.
+
+use crate::bindings::exports::tripwasm::detect::sharded::{
+    AlertFinding, Fact, FactError, Guest, StepResult, Timestamp,
+};
+use crate::{Component, convert, instance};
+use tripwasm_engine::Detector;
+
+impl Guest for Component {
+    fn facts(events: Vec<u8>, first_event: u64, _now: Option<Timestamp>) -> Vec<Fact> {
+        instance::with(
+            |detector| {
+                let facts = detector.facts(&events, first_event);
+                facts.iter().map(|fact| encode(detector, fact)).collect()
+            },
+            Vec::new,
+        )
+    }
+
+    fn correlate(facts: Vec<Fact>, watermark: Timestamp) -> Result<Vec<AlertFinding>, FactError> {
+        instance::with(
+            |detector| {
+                let facts = decode(detector, &facts)?;
+                let alerts = detector.correlate(facts, watermark);
+                Ok(alerts.into_iter().map(|alert| convert::alert(alert, detector.rules())).collect())
+            },
+            || Ok(Vec::new()),
+        )
+    }
+
+    fn step(state: Vec<u8>, facts: Vec<Fact>, watermark: Timestamp) -> Result<StepResult, FactError> {
+        instance::with(
+            |detector| {
+                let facts = decode(detector, &facts)?;
+                let step = detector.step(&state, facts, watermark).map_err(fact_error)?;
+                let rules = detector.rules();
+                Ok(StepResult {
+                    state: step.state,
+                    alerts: step.alerts.into_iter().map(|alert| convert::alert(alert, rules)).collect(),
+                    facts: Vec::new(),
+                    next_timer: step.next_timer,
+                })
+            },
+            || Err(FactError::ForeignState),
+        )
+    }
+}
+
+fn encode(detector: &Detector, fact: &tripwasm_engine::Fact) -> Fact {
+    Fact {
+        correlation: fact.correlation.0,
+        key: fact.key(),
+        time: fact.entry.time,
+        payload: detector.write_fact(fact),
+    }
+}
+
+fn decode(detector: &Detector, facts: &[Fact]) -> Result<Vec<tripwasm_engine::Fact>, FactError> {
+    facts.iter().map(|fact| detector.read_fact(&fact.payload).map_err(fact_error)).collect()
+}
+
+fn fact_error(error: tripwasm_engine::FactError) -> FactError {
+    match error {
+        tripwasm_engine::FactError::ForeignState => FactError::ForeignState,
+        _ => FactError::ForeignFact,
+    }
+}

@@ -1,0 +1,67 @@
+//! A pure step of one group, whose state a cluster's engine keeps.
+
+use super::group::{Arrival, Group};
+use super::{Correlator, Fact, FactError};
+use crate::finding::Alert;
+use crate::sealed;
+use std::rc::Rc;
+use tripwasm_plan::{Settings, Timestamp};
+
+/// The outcome of a step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What to give to the next step; empty when there is nothing to keep.
+    pub state: Vec<u8>,
+    /// Alerts that opened, closed or were withdrawn.
+    pub alerts: Vec<Alert>,
+    /// The watermark at which to step again.
+    pub next_timer: Option<Timestamp>,
+}
+
+/// What a step keeps: correlation, group, watermark reached.
+type Kept = (u32, Vec<String>, Option<Timestamp>, Group);
+
+impl Correlator {
+    /// Feeds facts of one (correlation, group) to the state of an earlier step, empty at first, then closes what ends by
+    /// the watermark. Facts behind the watermark of that earlier step are late and dropped.
+    pub(crate) fn step(
+        &self,
+        rules_hash: u64,
+        state: &[u8],
+        facts: Vec<Fact>,
+        watermark: Timestamp,
+        settings: &Settings,
+    ) -> Result<Step, FactError> {
+        let kept: Option<Kept> = match state {
+            [] => None,
+            bytes => Some(sealed::open(rules_hash, bytes).map_err(|_| FactError::ForeignState)?),
+        };
+        let first = facts.first().map(|fact| (fact.correlation.0, fact.group.clone()));
+        let kept_key = kept.as_ref().map(|(index, key, _, _)| (*index, key.clone()));
+        let Some((index, key)) = kept_key.or(first) else {
+            return Ok(Step { state: Vec::new(), alerts: Vec::new(), next_timer: None });
+        };
+        if facts.iter().any(|fact| (fact.correlation.0, &fact.group) != (index, &key)) {
+            return Err(FactError::ForeignFact);
+        }
+        let spec = self.specs.get(index as usize).and_then(Option::as_ref).ok_or(FactError::ForeignFact)?;
+        let (before, mut group) = match kept {
+            Some((_, _, before, group)) => (before, group),
+            None => (None, Group::new(spec, &key)),
+        };
+        let mut alerts = Vec::new();
+        for fact in facts.into_iter().filter(|fact| before.is_none_or(|before| fact.entry.time >= before)) {
+            match group.arrive(spec, &key, Rc::new(fact.entry), settings.duplicates, &mut alerts) {
+                Arrival::Entered | Arrival::Duplicate => {}
+            }
+        }
+        let reached = before.max(Some(watermark));
+        group.settle(spec, &key, reached.unwrap_or(watermark), &mut alerts);
+        let next_timer = group.deadline(spec);
+        let state = match group.is_empty() {
+            true => Vec::new(),
+            false => sealed::seal(rules_hash, &(index, &key, reached, &group)),
+        };
+        Ok(Step { state, alerts, next_timer })
+    }
+}

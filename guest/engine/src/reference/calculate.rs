@@ -1,0 +1,193 @@
+//! The values of all of a plan's fields in one event, calculated ones included.
+
+use super::{fold, json::Json, matcher, number, value};
+use std::borrow::Cow;
+use tripwasm_plan::{Calculation, Case, FieldId, FieldSource, Literal, Operand, Part, Plan};
+
+/// The values of the plan's fields, by field. While they are being made, those of the fields made so far.
+pub(super) struct Fields<'e> {
+    values: Vec<Vec<Cow<'e, Json>>>,
+}
+
+impl Fields<'_> {
+    /// Every value of a field; none if it is absent.
+    pub(super) fn all(&self, field: FieldId) -> impl Iterator<Item = &Json> {
+        let values = usize::try_from(field.0).ok().and_then(|at| self.values.get(at));
+        values.into_iter().flatten().map(AsRef::as_ref)
+    }
+
+    /// The first value of a field that is no container, else the first.
+    pub(super) fn first(&self, field: FieldId) -> Option<&Json> {
+        self.all(field).find(|value| !value.is_container()).or_else(|| self.all(field).next())
+    }
+}
+
+/// Looks up and calculates every field.
+pub(super) fn fields<'e>(plan: &Plan, event: &'e Json) -> Fields<'e> {
+    let mut fields = Fields { values: Vec::with_capacity(plan.fields.len()) };
+    for field in &plan.fields {
+        let values = match &field.source {
+            FieldSource::Path(path) => value::values_at(event, path).into_iter().map(Cow::Borrowed).collect(),
+            FieldSource::Calculated(calculation) => {
+                calculate(calculation, plan, &fields).map(Cow::Owned).into_iter().collect()
+            }
+        };
+        fields.values.push(values);
+    }
+    fields
+}
+
+fn calculate(calculation: &Calculation, plan: &Plan, fields: &Fields<'_>) -> Option<Json> {
+    let values = |operands: &[Operand]| -> Vec<Json> {
+        operands.iter().filter_map(|operand| operand_value(operand, fields)).collect()
+    };
+    match calculation {
+        Calculation::FirstPresent(operands) => values(operands).into_iter().next(),
+        Calculation::FirstNonNull(operands) => {
+            values(operands).into_iter().find(|value| *value != Json::Null)
+        }
+        Calculation::FirstTruthy(operands) => values(operands).into_iter().find(is_truthy),
+        Calculation::Cases { cases, otherwise } => {
+            let holds = |case: &&Case| matcher::holds(&case.when, plan, fields);
+            let operand = cases.iter().find(holds).map(|case| &case.value).or(otherwise.as_ref())?;
+            operand_value(operand, fields)
+        }
+        Calculation::Split { of, separator, part } => {
+            let text = operand_text(of, fields)?;
+            let part = match part {
+                Part::First => text.split(separator.as_str()).next(),
+                Part::Last => text.rsplit(separator.as_str()).next(),
+                Part::Nth(number) => text.split(separator.as_str()).nth(usize::try_from(*number).ok()?),
+            };
+            part.map(|part| Json::Text(part.to_owned()))
+        }
+        Calculation::Lower(of) => operand_text(of, fields).map(|text| Json::Text(fold::fold(&text))),
+    }
+}
+
+fn operand_value(operand: &Operand, fields: &Fields<'_>) -> Option<Json> {
+    match operand {
+        Operand::Field(field) => fields.first(*field).cloned(),
+        Operand::Literal(literal) => Some(match literal {
+            Literal::Null => Json::Null,
+            Literal::Bool(value) => Json::Bool(*value),
+            Literal::Number(text) => Json::Number(text.clone()),
+            Literal::Text(text) => Json::Text(text.clone()),
+        }),
+    }
+}
+
+fn operand_text(operand: &Operand, fields: &Fields<'_>) -> Option<String> {
+    match operand_value(operand, fields)? {
+        Json::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Truth in Python's sense.
+fn is_truthy(value: &Json) -> bool {
+    match value {
+        Json::Null => false,
+        Json::Bool(value) => *value,
+        Json::Number(text) => !number::is_zero(text),
+        Json::Text(text) => !text.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(members) => !members.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::parse;
+    use super::*;
+    use tripwasm_plan::{Condition, Field, Predicate, PredicateId, Settings, Test};
+
+    const A: Operand = Operand::Field(FieldId(0));
+    const B: Operand = Operand::Field(FieldId(1));
+
+    fn literal(text: &str) -> Operand {
+        Operand::Literal(Literal::Text(text.into()))
+    }
+
+    /// The calculation's value over the paths `a` and `b`, as text; `-` is null, nothing is absent.
+    fn result(calculation: Calculation, event: &str) -> Option<String> {
+        let path = |path: &str| Field { name: path.into(), source: FieldSource::Path(path.into()) };
+        let calculated = Field { name: "c".into(), source: FieldSource::Calculated(calculation) };
+        let plan = Plan {
+            rules: vec![],
+            fields: vec![path("a"), path("b"), calculated],
+            predicates: vec![Predicate { field: FieldId(0), test: Test::Null }],
+            time: vec![],
+            event_id: vec![],
+            settings: Settings::default(),
+        };
+        let event = parse(event).unwrap();
+        let fields = fields(&plan, &event);
+        assert!(fields.all(FieldId(2)).count() <= 1);
+        fields.first(FieldId(2)).map(|value| value.text().map_or("-".into(), Cow::into_owned))
+    }
+
+    #[test]
+    fn the_first_present_non_null_or_truthy_operand_is_taken() {
+        let cases = [
+            (r#"{}"#, "x", "x", "x"),
+            (r#"{"a":null,"b":1}"#, "-", "1", "1"),
+            (r#"{"a":"","b":1}"#, "", "", "1"),
+            (r#"{"a":0.0,"b":false}"#, "0.0", "0.0", "x"),
+            (r#"{"a":[],"b":{}}"#, "[]", "[]", "x"),
+            (r#"{"a":"0"}"#, "0", "0", "0"),
+            (r#"{"a":[[],"y","z"]}"#, "y", "y", "y"),
+            (r#"{"a":{"k": 1}}"#, r#"{"k":1}"#, r#"{"k":1}"#, r#"{"k":1}"#),
+        ];
+        for (event, present, non_null, truthy) in cases {
+            let operands = vec![A, B, literal("x")];
+            assert_eq!(
+                result(Calculation::FirstPresent(operands.clone()), event).as_deref(),
+                Some(present),
+                "{event}"
+            );
+            assert_eq!(
+                result(Calculation::FirstNonNull(operands.clone()), event).as_deref(),
+                Some(non_null),
+                "{event}"
+            );
+            assert_eq!(result(Calculation::FirstTruthy(operands), event).as_deref(), Some(truthy), "{event}");
+        }
+        assert_eq!(result(Calculation::FirstPresent(vec![A, B]), "{}"), None);
+    }
+
+    #[test]
+    fn a_text_is_cut_at_a_separator() {
+        let cases = [
+            (r#"{"a":"x/y/z"}"#, [Some("x"), Some("z"), Some("y")]),
+            (r#"{"a":"x"}"#, [Some("x"), Some("x"), None]),
+            (r#"{"a":"/"}"#, [Some(""), Some(""), Some("")]),
+            (r#"{"a":""}"#, [Some(""), Some(""), None]),
+            (r#"{"a":1}"#, [None; 3]),
+            (r#"{"a":null}"#, [None; 3]),
+            (r#"{}"#, [None; 3]),
+        ];
+        for (event, expected) in cases {
+            for (part, expected) in [Part::First, Part::Last, Part::Nth(1)].into_iter().zip(expected) {
+                let split = Calculation::Split { of: A, separator: "/".into(), part };
+                assert_eq!(result(split, event).as_deref(), expected, "{part:?} of {event}");
+            }
+        }
+    }
+
+    #[test]
+    fn cases_are_tried_in_order_and_lower_takes_strings_only() {
+        let cases = |otherwise| Calculation::Cases {
+            cases: vec![
+                Case { when: Condition::Holds(PredicateId(0)), value: literal("null") },
+                Case { when: Condition::Constant(false), value: literal("never") },
+            ],
+            otherwise,
+        };
+        assert_eq!(result(cases(None), "{}").as_deref(), Some("null"));
+        assert_eq!(result(cases(None), r#"{"a":1}"#), None);
+        assert_eq!(result(cases(Some(A)), r#"{"a":1}"#).as_deref(), Some("1"));
+        assert_eq!(result(Calculation::Lower(A), r#"{"a":"ÄB"}"#).as_deref(), Some("äb"));
+        assert_eq!(result(Calculation::Lower(A), r#"{"a":true}"#), None);
+    }
+}

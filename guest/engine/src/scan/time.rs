@@ -1,0 +1,153 @@
+//! Event times: RFC 3339, and Panther's `2024-06-02 20:16:32.000000000`.
+
+use tripwasm_plan::Timestamp;
+
+const YEAR_9999_END: Timestamp = 253_402_300_799_999;
+const YEAR_0_START: Timestamp = -62_167_219_200_000;
+
+/// The time a text says; no zone means UTC, and what is below a millisecond is cut.
+pub(crate) fn text_time(text: &str) -> Option<Timestamp> {
+    let mut at = Reader { rest: text.as_bytes() };
+    let year = at.digits(4)?;
+    at.one_of(b"-")?;
+    let month = at.digits(2)?;
+    at.one_of(b"-")?;
+    let day = at.digits(2)?;
+    at.one_of(b"Tt ")?;
+    let hour = at.digits(2)?;
+    at.one_of(b":")?;
+    let minute = at.digits(2)?;
+    at.one_of(b":")?;
+    let second = at.digits(2)?;
+    let millisecond = at.fraction()?;
+    let offset_minutes = at.offset()?;
+    let in_range = (1..=12).contains(&month)
+        && (1..=days_in_month(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second <= 60;
+    if !in_range || !at.rest.is_empty() {
+        return None;
+    }
+    let minutes = (days_since_epoch(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+    Some((minutes * 60 + second) * 1000 + millisecond)
+}
+
+/// The time a JSON number says: milliseconds since the epoch.
+pub(crate) fn number_time(number: &str) -> Option<Timestamp> {
+    let time = match number.parse::<i64>() {
+        Ok(time) => time,
+        Err(_) => {
+            let time = number.parse::<f64>().ok().filter(|time| time.is_finite())?;
+            time as i64
+        }
+    };
+    (YEAR_0_START..=YEAR_9999_END).contains(&time).then_some(time)
+}
+
+struct Reader<'t> {
+    rest: &'t [u8],
+}
+
+impl Reader<'_> {
+    fn digits(&mut self, count: usize) -> Option<i64> {
+        let (digits, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        digits
+            .iter()
+            .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
+    }
+
+    fn one_of(&mut self, allowed: &[u8]) -> Option<u8> {
+        let (&byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        allowed.contains(&byte).then_some(byte)
+    }
+
+    fn fraction(&mut self) -> Option<i64> {
+        let Some(rest) = self.rest.strip_prefix(b".") else { return Some(0) };
+        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (digits, rest) = rest.split_at_checked(length).filter(|_| length > 0)?;
+        self.rest = rest;
+        let digit = |place: usize| digits.get(place).map_or(0, |byte| i64::from(byte - b'0'));
+        Some(digit(0) * 100 + digit(1) * 10 + digit(2))
+    }
+
+    fn offset(&mut self) -> Option<i64> {
+        if self.rest.is_empty() {
+            return Some(0);
+        }
+        let sign = match self.one_of(b"Zz+-")? {
+            b'+' => 1,
+            b'-' => -1,
+            _ => return Some(0),
+        };
+        let hours = self.digits(2)?;
+        self.one_of(b":")?;
+        let minutes = self.digits(2)?;
+        (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes))
+    }
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 => 28 + i64::from(is_leap(year)),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days of the proleptic Gregorian calendar, counted in years that begin in March so that leap days come last.
+fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days_before_month = (153 * month + 2) / 5;
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + days_before_month + day
+        - 719_469
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{number_time, text_time};
+
+    #[test]
+    fn times_are_read_as_utc() {
+        for (text, expected) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2023-07-10T11:42:00Z", Some(1_688_989_320_000)),
+            ("2024-06-02 20:16:32.000000000", Some(1_717_359_392_000)),
+            ("2021-10-19 04:50:27", Some(1_634_619_027_000)),
+            ("2000-02-29t23:59:59.1239+01:00", Some(951_865_199_123 - 0)),
+            ("1969-12-31T23:59:59.999Z", Some(-1)),
+            ("2016-12-31T23:59:60Z", Some(1_483_228_800_000)),
+            ("0000-03-01T00:00:00Z", Some(-62_162_035_200_000)),
+            ("2023-02-29T00:00:00Z", None),
+            ("2023-07-10T24:00:00Z", None),
+            ("2023-07-10T11:42Z", None),
+            ("2023-07-10T11:42:00.Z", None),
+            ("2023-07-10T11:42:00ZZ", None),
+            ("2023-07-10T11:42:00+0100", None),
+            ("eventTime", None),
+            ("", None),
+            ("２023-07-10T11:42:00Z", None),
+        ] {
+            assert_eq!(text_time(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_milliseconds() {
+        for (number, expected) in [
+            ("0", Some(0)),
+            ("1688989320000", Some(1_688_989_320_000)),
+            ("1.6889893200009e12", Some(1_688_989_320_000)),
+            ("1e400", None),
+            ("9e15", None),
+        ] {
+            assert_eq!(number_time(number), expected, "{number}");
+        }
+    }
+}

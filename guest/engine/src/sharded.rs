@@ -1,0 +1,48 @@
+//! The same rules, cut where a cluster shuffles.
+
+use crate::correlate::{Fact, FactError, Step};
+use crate::detector::{Detector, LineOutcome};
+use crate::finding::Alert;
+use crate::scan::Lines;
+use crate::sealed;
+use tripwasm_plan::Timestamp;
+
+impl Detector {
+    /// The facts of a batch. Any split of the input gives the same facts.
+    pub fn facts(&mut self, events: &[u8], first_event: u64) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for (event, (line, _)) in (first_event..).zip(Lines::new(events)) {
+            let mut outcome = LineOutcome::default();
+            facts.append(&mut self.facts_of(line, event, &mut outcome));
+        }
+        facts
+    }
+
+    /// Feeds facts to the state of this detector, then pushes the watermark.
+    pub fn correlate(&mut self, facts: Vec<Fact>, watermark: Timestamp) -> Vec<Alert> {
+        let mut alerts = Vec::new();
+        let before = self.statistics().watermark;
+        for fact in facts {
+            self.correlator.feed(fact, before, &self.settings, &mut alerts);
+        }
+        alerts.append(&mut self.close(watermark));
+        alerts
+    }
+
+    /// Feeds facts of one (correlation, group) to the state an engine keeps for it, empty at first. Pure.
+    pub fn step(&self, state: &[u8], facts: Vec<Fact>, watermark: Timestamp) -> Result<Step, FactError> {
+        self.correlator.step(self.rules_hash, state, facts, watermark, &self.settings)
+    }
+
+    /// A fact as bytes that travel.
+    pub fn write_fact(&self, fact: &Fact) -> Vec<u8> {
+        sealed::seal(self.rules_hash, fact)
+    }
+
+    /// Reads what [`Detector::write_fact`] of the same rules wrote.
+    pub fn read_fact(&self, bytes: &[u8]) -> Result<Fact, FactError> {
+        let fact: Fact = sealed::open(self.rules_hash, bytes).map_err(|_| FactError::ForeignFact)?;
+        let is_known = (fact.correlation.0 as usize) < self.rules().len();
+        if is_known { Ok(fact) } else { Err(FactError::ForeignFact) }
+    }
+}

@@ -1,0 +1,123 @@
+//! Events given back: tagged, filtered, or without what a rule drops.
+
+use crate::detector::{Detector, LineOutcome};
+use crate::finding::{Alert, Remark};
+use crate::scan::{Lines, line_object_end, push_json_string};
+use tripwasm_plan::{Level, Rule, Timestamp};
+
+/// Which events come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Every event, findings spliced in.
+    Tag,
+    /// Only events that are tagged.
+    Filter,
+    /// As `Tag`, without events that an `action: drop` rule matched.
+    Drop,
+}
+
+/// The outcome of [`Detector::transform`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// NDJSON.
+    pub events: Vec<u8>,
+    /// Alerts that opened, closed or were withdrawn.
+    pub alerts: Vec<Alert>,
+    /// Lines that the host should count.
+    pub remarks: Vec<Remark>,
+    /// How many events were tagged.
+    pub tagged: u64,
+    /// How many events were left out.
+    pub removed: u64,
+}
+
+impl Detector {
+    /// Evaluates a batch as [`Detector::evaluate`] does, and gives its events back. A line changes only where the
+    /// member `tripwasm` is spliced in before its last brace; a line that was not evaluated comes back as it is,
+    /// except in mode `filter`.
+    pub fn transform(
+        &mut self,
+        events: &[u8],
+        first_event: u64,
+        now: Option<Timestamp>,
+        mode: Mode,
+    ) -> Output {
+        let mut output = Output::default();
+        if mode != Mode::Filter {
+            output.events.reserve(events.len() + events.len() / 16);
+        }
+        let mut outcome = LineOutcome::default();
+        for (event, (line, feed)) in (first_event..).zip(Lines::new(events)) {
+            self.process(line, event, now, &mut outcome);
+            output.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
+            let is_tagged = !outcome.reported.is_empty() || outcome.opened(event).next().is_some();
+            let stays = match mode {
+                Mode::Tag => true,
+                Mode::Filter => is_tagged,
+                Mode::Drop => !outcome.drop,
+            };
+            if !stays {
+                output.removed += 1;
+            } else {
+                if is_tagged {
+                    output.tagged += 1;
+                    self.write_tagged(line, event, &outcome, &mut output.events);
+                } else {
+                    output.events.extend_from_slice(line);
+                }
+                output.events.extend_from_slice(feed);
+            }
+            output.alerts.append(&mut outcome.alerts);
+        }
+        output
+    }
+
+    fn write_tagged(&self, line: &[u8], event: u64, outcome: &LineOutcome, out: &mut Vec<u8>) {
+        let (before, after) = line.split_at(line_object_end(line).unwrap_or(line.len()));
+        let mut member = String::new();
+        let is_empty_object = before.trim_ascii_end().ends_with(b"{");
+        member.push_str(if is_empty_object { "\"" } else { ",\"" });
+        member.push_str(&free_key(self.reserved_keys()));
+        member.push_str("\":[");
+        let matches = outcome.reported.iter().map(|rule| (rule, None));
+        let opened = outcome.opened(event).map(|alert| (&alert.rule, Some(alert.id.as_str())));
+        for (number, (rule, alert)) in matches.chain(opened).enumerate() {
+            if number > 0 {
+                member.push(',');
+            }
+            if let Some(rule) = self.rules().get(rule.0 as usize) {
+                push_tag(rule, alert, &mut member);
+            }
+        }
+        member.push(']');
+        out.extend_from_slice(before);
+        out.extend_from_slice(member.as_bytes());
+        out.extend_from_slice(after);
+    }
+}
+
+fn push_tag(rule: &Rule, alert: Option<&str>, out: &mut String) {
+    out.push_str("{\"name\":");
+    push_json_string(rule.label(), out);
+    for (key, value) in [("level", rule.level.map(Level::as_str)), ("author", rule.author.as_deref())] {
+        out.push_str(",\"");
+        out.push_str(key);
+        out.push_str("\":");
+        match value {
+            Some(text) => push_json_string(text, out),
+            None => out.push_str("null"),
+        }
+    }
+    if let Some(id) = alert {
+        out.push_str(",\"alert\":");
+        push_json_string(id, out);
+    }
+    out.push('}');
+}
+
+/// `tripwasm`, or the first `tripwasm_N` that the event does not have.
+fn free_key(taken: &[String]) -> String {
+    let names =
+        core::iter::once("tripwasm".to_owned()).chain((1..).map(|number| format!("tripwasm_{number}")));
+    names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default()
+}
