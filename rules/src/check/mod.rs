@@ -1,0 +1,10 @@
+//! Checks of a document's keys and values, before the Sigma parser reads it: that parser takes many slips in silence
+//! and knows no places.
+
+mod condition;
+mod correlation;
+mod detection;
+mod document;
+
+pub(crate) use condition::selects;
+pub(crate) use document::{Kind, document};

@@ -1,0 +1,115 @@
+//! Detection rules.
+
+use super::{Draft, Lowering, condition, field::Owner};
+use crate::{
+    diagnostic::Notes,
+    sigma::Syntax,
+    spelling::{near_miss, suggestion},
+    yaml::{Map, Node},
+};
+use rsigma_parser::{Level, SigmaRule};
+use std::collections::BTreeSet;
+use tripwasm_plan::{Action, Logic, Rule};
+
+impl Lowering<'_> {
+    /// The rule of a detection document. Its selections are read even if the parser refused it, so that all of its
+    /// errors show at once.
+    pub(crate) fn detection(&mut self, position: usize, notes: &mut Notes<'_>) -> Option<Rule> {
+        let draft = self.draft(position)?;
+        let detection = draft.document.root.as_ref()?.get("detection")?;
+        refuse_correlation_keys(draft, notes);
+        strict_fields(draft, detection.as_map(), notes);
+        let has_condition = detection.as_map().is_some_and(|map| map.get("condition").is_some());
+        // Without a condition, a slip for it was reported already and is no selection.
+        let is_condition =
+            |key: &str| key == "condition" || !has_condition && near_miss(key, &["condition"]).is_some();
+        let entries = detection.as_map().into_iter().flat_map(|map| &map.entries);
+        let mut selections = Vec::new();
+        let mut complete = true;
+        for entry in entries.filter(|entry| !is_condition(&entry.key) && entry.key != "timeframe") {
+            let name = format!("`{}`", entry.key);
+            match self.selection(Owner::Document(position), &entry.node, &name, notes) {
+                Some(condition) => selections.push((entry.key.as_str(), condition)),
+                None => complete = false,
+            }
+        }
+        let Some(Syntax::Rule(rule)) = &draft.syntax else { return None };
+        if !complete {
+            return None;
+        }
+        let span = detection.as_map().and_then(|map| map.entry("condition")).map(|entry| entry.node.span);
+        let span = span.unwrap_or(detection.span);
+        let condition = condition::lower(&rule.detection.conditions, &selections, span, notes)?;
+        Some(plan_rule(rule, draft, Logic::Detection(condition)))
+    }
+}
+
+fn plan_rule(rule: &SigmaRule, draft: &Draft<'_>, logic: Logic) -> Rule {
+    Rule {
+        id: rule.id.clone(),
+        name: rule.name.clone(),
+        title: rule.title.clone(),
+        level: rule.level.map(level),
+        tags: rule.tags.clone(),
+        author: rule.author.clone(),
+        action: draft.action.or(draft.block.action.map(|(action, _)| action)).unwrap_or(Action::Tag),
+        reported: true,
+        logic,
+    }
+}
+
+/// Sigma's level in the plan's words.
+pub(crate) fn level(level: Level) -> tripwasm_plan::Level {
+    match level {
+        Level::Informational => tripwasm_plan::Level::Informational,
+        Level::Low => tripwasm_plan::Level::Low,
+        Level::Medium => tripwasm_plan::Level::Medium,
+        Level::High => tripwasm_plan::Level::High,
+        Level::Critical => tripwasm_plan::Level::Critical,
+    }
+}
+
+fn refuse_correlation_keys(draft: &Draft<'_>, notes: &mut Notes<'_>) {
+    let block = &draft.block;
+    let keys = [
+        ("window", block.window.map(|(_, span)| span)),
+        ("gap", block.gap_ms.map(|(_, span)| span)),
+        ("forget", block.forget_ms.map(|(_, span)| span)),
+        ("alert", block.alert),
+    ];
+    for (key, span) in keys {
+        if let Some(span) = span {
+            let message = format!("`{key}` of a detection rule has no effect");
+            notes.error(span, message, "write it in the correlation over this rule");
+        }
+    }
+}
+
+/// A name in `strict` that no selection reads is a slip.
+pub(crate) fn strict_fields(draft: &Draft<'_>, detection: Option<&Map>, notes: &mut Notes<'_>) {
+    let mut read = BTreeSet::new();
+    for entry in detection.iter().flat_map(|map| &map.entries) {
+        fields_read(&entry.node, &mut read);
+    }
+    for entry in draft.block.fields.iter().flat_map(|map| &map.entries) {
+        fields_read(&entry.node, &mut read);
+    }
+    let read: Vec<&str> = read.into_iter().collect();
+    for (name, span) in &draft.block.strict {
+        if !read.contains(name) {
+            let message = format!("`strict` names `{name}`, which no selection of this rule reads");
+            notes.error(*span, message, suggestion(name, &read));
+        }
+    }
+}
+
+/// The keys of all maps inside, without modifiers.
+fn fields_read<'n>(node: &'n Node, read: &mut BTreeSet<&'n str>) {
+    for item in node.as_list().unwrap_or_default() {
+        fields_read(item, read);
+    }
+    for entry in node.as_map().iter().flat_map(|map| &map.entries) {
+        read.insert(entry.key.split('|').next().unwrap_or_default());
+        fields_read(&entry.node, read);
+    }
+}

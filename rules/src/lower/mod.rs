@@ -1,0 +1,105 @@
+//! Checked documents to the plan.
+
+mod builder;
+mod calculation;
+mod condition;
+mod correlation;
+mod detection;
+mod field;
+mod modifiers;
+mod network;
+mod placeholder;
+mod regex;
+mod selection;
+mod text;
+mod values;
+mod window;
+
+pub(crate) use correlation::Position;
+
+use crate::{
+    block::Block,
+    check::Kind,
+    diagnostic::Diagnostic,
+    document::{Document, Index},
+    settings::Settings,
+    sigma::Syntax,
+    source::Source,
+};
+use builder::Builder;
+use field::{Owner, Trouble};
+use std::collections::BTreeMap;
+use tripwasm_plan::{Action, FieldId, Plan, Rule};
+
+/// A document that was checked: what the lowering needs of it.
+#[derive(Debug)]
+pub(crate) struct Draft<'d> {
+    pub(crate) document: &'d Document<'d>,
+    /// `None` if it is of no kind that can be built.
+    pub(crate) kind: Option<Kind>,
+    /// `None` if it was in error before the Sigma parser read it, or that refused it.
+    pub(crate) syntax: Option<Syntax>,
+    /// Why the Sigma parser refused it. Shown where our own checks, which know places, found nothing.
+    pub(crate) refusals: Vec<Diagnostic>,
+    pub(crate) block: Block<'d>,
+    /// Position of its settings in [`Context::settings`].
+    pub(crate) settings: usize,
+    /// What a configuration says of this rule.
+    pub(crate) forget_ms: Option<Option<u64>>,
+    pub(crate) action: Option<Action>,
+}
+
+/// Everything that lowering a document may look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context<'c> {
+    pub(crate) drafts: &'c [Draft<'c>],
+    pub(crate) settings: &'c [Settings],
+    /// Configuration files, for messages about what they say.
+    pub(crate) config_sources: &'c [Source<'c>],
+    pub(crate) index: &'c Index<'c>,
+}
+
+/// Lowers documents one by one into one plan.
+#[derive(Debug)]
+pub(crate) struct Lowering<'c> {
+    context: Context<'c>,
+    builder: Builder,
+    /// Calculated fields by who defines them; `None` where the calculation is in error.
+    calculated: BTreeMap<(Owner, String), Option<FieldId>>,
+    /// Calculations that are being lowered, outermost first.
+    open: Vec<(Owner, String)>,
+    /// Why the last calculated field had no value, if another one is to blame.
+    trouble: Option<Trouble>,
+}
+
+impl<'c> Lowering<'c> {
+    pub(crate) fn new(context: Context<'c>) -> Self {
+        Lowering {
+            context,
+            builder: Builder::default(),
+            calculated: BTreeMap::new(),
+            open: Vec::new(),
+            trouble: None,
+        }
+    }
+
+    /// A field read by its event path alone.
+    pub(crate) fn path(&mut self, path: &str) -> FieldId {
+        self.builder.path(path, path)
+    }
+
+    /// The plan of what was lowered.
+    pub(crate) fn finish(
+        self,
+        rules: Vec<Rule>,
+        time: Vec<FieldId>,
+        event_id: Vec<FieldId>,
+        settings: tripwasm_plan::Settings,
+    ) -> Plan {
+        self.builder.plan(rules, time, event_id, settings)
+    }
+
+    fn draft(&self, position: usize) -> Option<&'c Draft<'c>> {
+        self.context.drafts.get(position)
+    }
+}
