@@ -1,1 +1,37 @@
-//! Placeholder.
+//! Loads a detection module into a sandbox and calls it: compile, limit, call, recover.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use tripwasm::{Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
+//! let runtime = Runtime::new(RuntimeOptions::default())?;
+//! let module = Module::load(&runtime, &std::fs::read("cloudtrail.wasm")?)?;
+//! let mut detector = Detector::new(&module, DetectorOptions::of(&module))?;
+//! let report = detector.evaluate(b"{\"eventName\":\"StopLogging\"}\n", 0, None)?;
+//! println!("{} findings", report.findings.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Invariants: evaluation happens in the module alone; a trap costs one batch its verdicts and nothing else; no
+//! native code is loaded that this user did not compile.
+
+pub mod bindings;
+pub mod build;
+mod cache;
+mod carried;
+mod detector;
+mod error;
+pub mod finding;
+pub mod input;
+mod module;
+pub mod rule_test;
+mod runtime;
+mod statistics;
+mod time;
+
+pub use detector::{Detector, DetectorOptions};
+pub use error::{DetectorError, LoadError, Trapped};
+pub use module::Module;
+pub use runtime::{CompileCache, Runtime, RuntimeOptions};
+pub use statistics::combine as combine_statistics;
+pub use time::rfc3339;

@@ -172,6 +172,7 @@ impl Group {
 
     /// Takes back alerts whose window the settled order does not know.
     fn withdraw(&mut self, spec: &Spec, key: &[String], watermark: Timestamp, alerts: &mut Vec<Alert>) {
+        self.unconfirmed = None;
         if self.opened.is_empty() {
             return;
         }

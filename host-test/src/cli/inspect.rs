@@ -1,0 +1,133 @@
+//! `tripwasm inspect`
+
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+use tripwasm::bindings::detector::{Duplicates, RuleInfo, RuleKind};
+use tripwasm::finding::level_text;
+use tripwasm::{Module, Runtime, RuntimeOptions};
+
+use super::Outcome;
+
+const EXAMPLES: &str = "\
+Examples:
+  tripwasm inspect cloudtrail.wasm
+  tripwasm inspect cloudtrail.wasm --json | jq .rules";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// A module that `tripwasm build` wrote
+    #[arg(value_name = "MODULE")]
+    module: PathBuf,
+    /// Print one JSON object, with the rules' text
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let path = arguments.module.display();
+    let wasm = fs::read(&arguments.module).with_context(|| format!("cannot read {path}"))?;
+    let runtime = Runtime::new(RuntimeOptions::default())?;
+    let module = Module::load(&runtime, &wasm).with_context(|| path.to_string())?;
+    let text = if arguments.json { as_json(&module)? } else { as_text(&path.to_string(), &module)? };
+    std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes())?;
+    Ok(Outcome::Done)
+}
+
+fn as_text(path: &str, module: &Module) -> Result<String, std::fmt::Error> {
+    let info = module.info();
+    let mut text = String::new();
+    writeln!(text, "{path}")?;
+    writeln!(text, "  sha256    {}", module.sha256())?;
+    writeln!(text, "  size      {} bytes", module.bytes())?;
+    writeln!(text, "  engine    {}", info.version)?;
+    writeln!(
+        text,
+        "  imports   {}",
+        if module.imports().is_empty() { "none".to_owned() } else { module.imports().join(", ") }
+    )?;
+    writeln!(text, "  exports   {}", module.exports().join(", "))?;
+    writeln!(
+        text,
+        "  limits    event {} bytes, depth {}, alert {} events, state {} bytes",
+        info.limits.event_bytes_max,
+        info.limits.nesting_depth_max,
+        info.limits.alert_events_max,
+        info.options.state_bytes_max
+    )?;
+    writeln!(
+        text,
+        "  options   lateness {} s, duplicates {}",
+        info.options.lateness_ms / 1000,
+        duplicates_text(info.options.duplicates)
+    )?;
+    let tests = module.tests().map_or("none carried (stripped)".to_owned(), |tests| tests.len().to_string());
+    writeln!(text, "  tests     {tests}")?;
+    writeln!(text, "  fields    {}", info.fields.join(", "))?;
+    writeln!(text, "  rules     {}", info.rules.len())?;
+    for rule in &info.rules {
+        let level = rule.level.map_or("-", level_text);
+        let label = rule.name.as_deref().or(rule.id.as_deref()).unwrap_or_default();
+        writeln!(text, "    {label}  [{}, {level}]  {}", kind_text(rule.kind), rule.title)?;
+    }
+    Ok(text)
+}
+
+fn as_json(module: &Module) -> Result<String, serde_json::Error> {
+    let info = module.info();
+    let object = json!({
+        "sha256": module.sha256(),
+        "bytes": module.bytes(),
+        "version": info.version,
+        "imports": module.imports(),
+        "exports": module.exports(),
+        "limits": {
+            "event_bytes_max": info.limits.event_bytes_max,
+            "nesting_depth_max": info.limits.nesting_depth_max,
+            "alert_events_max": info.limits.alert_events_max,
+            "jump_events_min": info.limits.jump_events_min,
+        },
+        "options": {
+            "lateness_ms": info.options.lateness_ms,
+            "duplicates": duplicates_text(info.options.duplicates),
+            "state_bytes_max": info.options.state_bytes_max,
+        },
+        "fields": info.fields,
+        "rules": info.rules.iter().map(rule_json).collect::<Vec<_>>(),
+        "tests": module.tests().map(<[_]>::len),
+        "source": module.rule_texts(),
+    });
+    Ok(serde_json::to_string_pretty(&object)? + "\n")
+}
+
+fn rule_json(rule: &RuleInfo) -> serde_json::Value {
+    json!({
+        "id": rule.id,
+        "name": rule.name,
+        "title": rule.title,
+        "level": rule.level.map(level_text),
+        "tags": rule.tags,
+        "author": rule.author,
+        "kind": kind_text(rule.kind),
+        "reported": rule.reported,
+    })
+}
+
+fn kind_text(kind: RuleKind) -> &'static str {
+    match kind {
+        RuleKind::Detection => "detection",
+        RuleKind::Correlation => "correlation",
+    }
+}
+
+fn duplicates_text(duplicates: Duplicates) -> &'static str {
+    match duplicates {
+        Duplicates::Once => "once",
+        Duplicates::Count => "count",
+    }
+}

@@ -1,0 +1,172 @@
+//! `tripwasm run`
+
+mod progress;
+mod sink;
+mod stream;
+mod summary;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use tripwasm::bindings::detector::Duplicates;
+use tripwasm::input::{Source, find_sources};
+use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
+
+use super::build::write_whole;
+use super::{Outcome, is_closed_pipe, quantity};
+use sink::Sink;
+use stream::Stream;
+
+const EXAMPLES: &str = "\
+Examples:
+  tripwasm run cloudtrail.wasm events.ndjson                         tag events
+  tripwasm run cloudtrail.wasm logs/ --mode filter --alerts alerts.ndjson
+  tripwasm run cloudtrail.wasm 2023.json.gz --mode findings | jq .rule.name
+  tail -F events.ndjson | tripwasm run cloudtrail.wasm --idle 5m --state windows.state
+
+Inputs are NDJSON, CloudTrail files, JSON arrays, and what EventBridge, CloudWatch Logs, Kinesis and
+Firehose wrap around events, plain or gzip, told apart by content.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// A module that `tripwasm build` wrote
+    #[arg(value_name = "MODULE")]
+    module: PathBuf,
+    /// Files, directories (read recursively in path order), or `-`; standard input if none is given
+    #[arg(value_name = "FILE|DIR|-")]
+    inputs: Vec<PathBuf>,
+    /// What goes to standard output
+    #[arg(long, value_enum, default_value_t)]
+    mode: Mode,
+    /// Write closed and withdrawn alerts to a file, one JSON object a line; `-` is standard error
+    #[arg(long, value_name = "FILE")]
+    alerts: Option<PathBuf>,
+    /// How far behind the latest event an event may come and still enter windows, such as 20m
+    #[arg(long, value_name = "DURATION", value_parser = quantity::duration)]
+    lateness: Option<Duration>,
+    /// Whether an event delivered again enters windows again
+    #[arg(long, value_enum)]
+    duplicates: Option<DuplicateRule>,
+    /// Keep open windows in a file: read at the start if it exists, written at the end
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Bound on the memory of open windows, such as 256MiB
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    memory: Option<u64>,
+    /// When standard input is silent for so long, close windows by the wall clock
+    #[arg(long, value_name = "DURATION", value_parser = quantity::duration)]
+    idle: Option<Duration>,
+    /// Write the statistics to a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// No progress and no statistics on standard error
+    #[arg(long)]
+    quiet: bool,
+    /// Do not keep or use compiled code in the user's cache directory
+    #[arg(long)]
+    no_cache: bool,
+    /// Bytes handed to the module at a time; results do not depend on it
+    #[arg(long, value_name = "N", hide = true, default_value_t = 1 << 20)]
+    batch_bytes: usize,
+}
+
+/// What goes to standard output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    /// Every event, findings added as member `tripwasm`
+    #[default]
+    Tag,
+    /// Only tagged events
+    Filter,
+    /// As tag, without events that a rule with `action: drop` matched
+    Drop,
+    /// Matches and alerts, one JSON object a line
+    Findings,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DuplicateRule {
+    /// It enters no window a second time
+    Once,
+    /// It counts again
+    Count,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
+    let cache = if arguments.no_cache { CompileCache::Off } else { CompileCache::PerUser };
+    let runtime = Runtime::new(RuntimeOptions { cache })?;
+    let module = load(&runtime, &arguments.module)?;
+    let mut detector = Detector::new(&module, options(&module, &arguments))?;
+    if let Some(path) = &arguments.state {
+        restore(&mut detector, path)?;
+    }
+    let sources = find_sources(&arguments.inputs)?;
+    let sink = Sink::open(&module, arguments.mode, arguments.alerts.as_deref())?;
+    let progress = progress::Progress::new(!arguments.quiet, &sources);
+    match pass(Stream::new(detector, sink, progress), sources, &module, &arguments) {
+        // Everything was in order until the stream began.
+        Err(error) if !is_closed_pipe(&error) => {
+            eprintln!("error: {error:#}");
+            Ok(Outcome::Failed)
+        }
+        outcome => outcome,
+    }
+}
+
+fn pass(
+    mut stream: Stream,
+    sources: Vec<Source>,
+    module: &Module,
+    arguments: &Arguments,
+) -> anyhow::Result<Outcome> {
+    stream.pass(sources, arguments.batch_bytes.max(1), arguments.idle)?;
+    match &arguments.state {
+        Some(path) => write_whole(path, &stream.snapshot()?)?,
+        None => stream.close_all()?,
+    }
+    let summary = stream.finish()?;
+    if !arguments.quiet {
+        eprint!("{}", summary.text(module, arguments.alerts.is_some()));
+    }
+    if let Some(path) = &arguments.report {
+        write_whole(path, summary.json(module)?.as_bytes())?;
+    }
+    Ok(if summary.failed() { Outcome::Failed } else { Outcome::Done })
+}
+
+/// Loads a module from a file.
+pub(super) fn load(runtime: &Runtime, path: &Path) -> anyhow::Result<Module> {
+    let wasm = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Module::load(runtime, &wasm).with_context(|| path.display().to_string())
+}
+
+fn options(module: &Module, arguments: &Arguments) -> DetectorOptions {
+    let mut options = DetectorOptions::of(module);
+    if let Some(bytes) = arguments.memory {
+        options = options.with_state_bytes_max(bytes);
+    }
+    if let Some(lateness) = arguments.lateness {
+        options.options.lateness_ms = u64::try_from(lateness.as_millis()).unwrap_or(u64::MAX);
+    }
+    if let Some(duplicates) = arguments.duplicates {
+        options.options.duplicates = match duplicates {
+            DuplicateRule::Once => Duplicates::Once,
+            DuplicateRule::Count => Duplicates::Count,
+        };
+    }
+    options
+}
+
+fn restore(detector: &mut Detector, path: &Path) -> anyhow::Result<()> {
+    match fs::read(path) {
+        Ok(state) => detector.restore(&state).with_context(|| {
+            format!("{}: delete the file to begin anew, or run the module that wrote it", path.display())
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}

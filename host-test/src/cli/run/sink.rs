@@ -1,0 +1,106 @@
+//! Where results go: standard output and the file of alerts.
+
+use std::fs::File;
+use std::io::{BufWriter, Stdout, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use tripwasm::Module;
+use tripwasm::bindings::detector::{AlertFinding, AlertState, Finding};
+use tripwasm::finding::FindingFormat;
+
+use super::Mode;
+
+/// Large writes: standard output is often a file or a fast pipe.
+const OUTPUT_BUFFER_BYTES: usize = 1 << 20;
+
+/// Where results go.
+pub(super) struct Sink {
+    pub(super) mode: Mode,
+    format: FindingFormat,
+    output: BufWriter<Stdout>,
+    alerts: Option<Box<dyn Write>>,
+    line: Vec<u8>,
+    /// The last line written has no line break yet: the end of an input without one.
+    open_line: bool,
+}
+
+impl Sink {
+    /// Opens the file of alerts; `-` is standard error.
+    pub(super) fn open(module: &Module, mode: Mode, alerts: Option<&Path>) -> anyhow::Result<Self> {
+        let alerts: Option<Box<dyn Write>> = match alerts {
+            None => None,
+            Some(path) if path == Path::new("-") => Some(Box::new(std::io::stderr())),
+            Some(path) => {
+                let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+                Some(Box::new(BufWriter::new(file)))
+            }
+        };
+        Ok(Sink {
+            mode,
+            format: FindingFormat::new(module.info())?,
+            output: BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, std::io::stdout()),
+            alerts,
+            line: Vec::new(),
+            open_line: false,
+        })
+    }
+
+    /// Writes events as they are; a batch that begins a line never joins the line before it.
+    pub(super) fn events(&mut self, bytes: &[u8], position: LinePosition) -> anyhow::Result<()> {
+        let Some(last) = bytes.last() else { return Ok(()) };
+        if self.open_line && position == LinePosition::Start {
+            self.output.write_all(b"\n")?;
+        }
+        self.output.write_all(bytes)?;
+        self.open_line = *last != b'\n';
+        Ok(())
+    }
+
+    /// Writes findings in mode `findings`.
+    pub(super) fn findings(&mut self, findings: &[Finding], source: &str) -> anyhow::Result<()> {
+        for finding in findings {
+            match finding {
+                Finding::Match(found) => {
+                    self.line.clear();
+                    self.format.push_match(&mut self.line, found, source)?;
+                    self.output.write_all(&self.line)?;
+                }
+                Finding::Alert(alert) => self.alert(alert)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an alert where alerts go.
+    pub(super) fn alert(&mut self, alert: &AlertFinding) -> anyhow::Result<()> {
+        self.line.clear();
+        self.format.push_alert(&mut self.line, alert)?;
+        if self.mode == Mode::Findings {
+            self.output.write_all(&self.line)?;
+        }
+        // An open alert rides on the event that opened it.
+        if alert.state != AlertState::Open
+            && let Some(alerts) = &mut self.alerts
+        {
+            alerts.write_all(&self.line).context("cannot write alerts")?;
+        }
+        Ok(())
+    }
+
+    /// Hands everything on.
+    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+        self.output.flush()?;
+        if let Some(alerts) = &mut self.alerts {
+            alerts.flush().context("cannot write alerts")?;
+        }
+        Ok(())
+    }
+}
+
+/// Where in a line a piece of output begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinePosition {
+    Start,
+    Middle,
+}

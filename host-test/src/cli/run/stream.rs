@@ -1,0 +1,235 @@
+//! The stream: batches from a reading thread through the module to the sink.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use tripwasm::bindings::detector::{self, AlertFinding, Counts, Finding, Reason, Remark};
+use tripwasm::input::{Evaluation, Pace, Source, SourceBatch, SourceReader};
+use tripwasm::{Detector, DetectorError};
+
+use super::Mode;
+use super::progress::Progress;
+use super::sink::{LinePosition, Sink};
+use super::summary::Summary;
+
+/// Batches that reading may be ahead of the module.
+const BATCHES_AHEAD: usize = 4;
+
+/// Everything that passes between input and output.
+pub(super) struct Stream {
+    detector: Detector,
+    sink: Sink,
+    progress: Progress,
+    summary: Summary,
+    /// Position of the next event in the whole input; goes on where saved state ended.
+    position: u64,
+    /// The module's counts at the start.
+    before: Counts,
+    in_long_line: bool,
+    started: Instant,
+}
+
+impl Stream {
+    pub(super) fn new(detector: Detector, sink: Sink, progress: Progress) -> Self {
+        let before = detector.statistics();
+        Stream {
+            detector,
+            sink,
+            progress,
+            summary: Summary::default(),
+            position: before.events,
+            before,
+            in_long_line: false,
+            started: Instant::now(),
+        }
+    }
+
+    /// Passes all inputs through.
+    pub(super) fn pass(
+        &mut self,
+        sources: Vec<Source>,
+        batch_bytes: usize,
+        idle: Option<Duration>,
+    ) -> anyhow::Result<()> {
+        let (sender, batches) = sync_channel(BATCHES_AHEAD);
+        std::thread::Builder::new().name("tripwasm-input".to_owned()).spawn(move || {
+            for batch in SourceReader::new(sources, batch_bytes) {
+                if sender.send(batch).is_err() {
+                    return;
+                }
+            }
+        })?;
+        while let Some(arrival) = next(&batches, idle) {
+            match arrival {
+                Some(batch) => self.batch(&batch)?,
+                None => self.silence()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes every window: the end of the input.
+    pub(super) fn close_all(&mut self) -> anyhow::Result<()> {
+        self.close(i64::MAX)
+    }
+
+    /// The state of all windows.
+    pub(super) fn snapshot(&mut self) -> anyhow::Result<Vec<u8>> {
+        Ok(self.detector.snapshot()?)
+    }
+
+    /// Hands the last output on and sums up.
+    pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
+        self.sink.flush()?;
+        self.progress.done();
+        self.summary.seconds = self.started.elapsed().as_secs_f64();
+        self.summary.traps = self.detector.traps();
+        self.summary.counts = Some(tripwasm::combine_statistics(
+            &self.detector.statistics(),
+            &self.before,
+            u64::saturating_sub,
+        ));
+        Ok(self.summary)
+    }
+
+    fn batch(&mut self, arrival: &SourceBatch) -> anyhow::Result<()> {
+        let SourceBatch { source, batch, pace } = arrival;
+        for problem in &batch.problems {
+            self.summary.input_problems += 1;
+            self.progress.print(&format!("error: {source}: {:#}", anyhow::Error::new(problem.clone())));
+        }
+        match batch.evaluation {
+            Evaluation::PassThrough => self.piece_of_long_line(&batch.bytes, batch.lines)?,
+            Evaluation::Evaluate if batch.bytes.is_empty() => {}
+            Evaluation::Evaluate => self.evaluate(&batch.bytes, source, *pace)?,
+        }
+        self.position += batch.lines;
+        self.summary.events += batch.lines;
+        self.summary.bytes += batch.bytes.len() as u64;
+        self.progress.passed(batch.bytes.len(), self.summary.events);
+        if *pace == Pace::Live {
+            self.sink.flush()?;
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, events: &[u8], source: &str, pace: Pace) -> anyhow::Result<()> {
+        // A replay has no clock: its events are as old as they are.
+        let now = (pace == Pace::Live).then(now_ms);
+        let mode = match self.sink.mode {
+            Mode::Tag => detector::Mode::Tag,
+            Mode::Filter => detector::Mode::Filter,
+            Mode::Drop => detector::Mode::Drop,
+            Mode::Findings => {
+                return match self.detector.evaluate(events, self.position, now) {
+                    Ok(report) => {
+                        self.remarks(&report.remarks);
+                        self.summary.tagged += report.verdicts.len() as u64;
+                        for finding in &report.findings {
+                            if let Finding::Alert(alert) = finding {
+                                self.summary.alert(alert.state);
+                            }
+                        }
+                        self.sink.findings(&report.findings, source)
+                    }
+                    Err(error) => self.trapped(error),
+                };
+            }
+        };
+        match self.detector.transform(events, self.position, now, mode) {
+            Ok(output) => {
+                self.remarks(&output.remarks);
+                self.summary.tagged += output.tagged;
+                self.summary.removed += output.removed;
+                self.sink.events(&output.events, LinePosition::Start)?;
+                self.alerts(&output.alerts)
+            }
+            Err(error) => {
+                self.trapped(error)?;
+                self.sink.events(events, LinePosition::Start)
+            }
+        }
+    }
+
+    /// A line beyond any event's length, in pieces; `lines` is 1 with the last.
+    fn piece_of_long_line(&mut self, bytes: &[u8], lines: u64) -> anyhow::Result<()> {
+        // Filtering keeps tagged events only, and nobody can tag this one.
+        if matches!(self.sink.mode, Mode::Tag | Mode::Drop) {
+            let position = if self.in_long_line { LinePosition::Middle } else { LinePosition::Start };
+            self.sink.events(bytes, position)?;
+        }
+        self.in_long_line = lines == 0;
+        if lines > 0 {
+            self.remarks(&[Remark { event: self.position, reason: Reason::TooLarge }]);
+        }
+        Ok(())
+    }
+
+    /// Nothing arrived for a while: the wall clock stands in for later events.
+    fn silence(&mut self) -> anyhow::Result<()> {
+        let lateness = self.detector.options().options.lateness_ms;
+        self.close(now_ms().saturating_sub_unsigned(lateness))?;
+        self.sink.flush()
+    }
+
+    fn close(&mut self, watermark: i64) -> anyhow::Result<()> {
+        match self.detector.close(watermark) {
+            Ok(alerts) => self.alerts(&alerts),
+            Err(error) => self.trapped(error),
+        }
+    }
+
+    fn alerts(&mut self, alerts: &[AlertFinding]) -> anyhow::Result<()> {
+        for alert in alerts {
+            self.summary.alert(alert.state);
+            self.sink.alert(alert)?;
+        }
+        Ok(())
+    }
+
+    fn remarks(&mut self, remarks: &[Remark]) {
+        for remark in remarks {
+            *self.summary.remarks.entry(reason_text(remark.reason)).or_default() += 1;
+        }
+    }
+
+    /// A trap is named and counted, and the stream goes on; without any instance it cannot.
+    fn trapped(&mut self, error: DetectorError) -> anyhow::Result<()> {
+        match error {
+            DetectorError::Trapped(trapped) => {
+                self.progress.print(&format!("warning: {trapped}"));
+                Ok(())
+            }
+            other => Err(other.into()),
+        }
+    }
+}
+
+/// The next batch, `Some(None)` after a silence, `None` at the end.
+fn next(batches: &Receiver<SourceBatch>, idle: Option<Duration>) -> Option<Option<SourceBatch>> {
+    match idle {
+        None => batches.recv().ok().map(Some),
+        Some(idle) => match batches.recv_timeout(idle) {
+            Ok(batch) => Some(Some(batch)),
+            Err(RecvTimeoutError::Timeout) => Some(None),
+            Err(RecvTimeoutError::Disconnected) => None,
+        },
+    }
+}
+
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+fn reason_text(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Empty => "empty",
+        Reason::NotUtf8 => "not-utf8",
+        Reason::Malformed => "malformed",
+        Reason::NotAnObject => "not-an-object",
+        Reason::TooLarge => "too-large",
+        Reason::TooDeep => "too-deep",
+        Reason::DuplicateKey => "duplicate-key",
+        Reason::TaggedBefore => "tagged-before",
+    }
+}

@@ -1,0 +1,155 @@
+//! Findings as JSON: the format that other programs read.
+
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+use serde_json::value::RawValue;
+
+use crate::bindings::detector::{AlertFinding, AlertState, Level, MatchFinding, ModuleInfo, RuleInfo};
+use crate::rfc3339;
+
+/// Writes findings of one module. Each is one JSON object on one line.
+pub struct FindingFormat {
+    rules: Vec<Box<RawValue>>,
+}
+
+impl FindingFormat {
+    /// Of a module that describes itself so.
+    pub fn new(info: &ModuleInfo) -> Result<Self, serde_json::Error> {
+        let rules = info.rules.iter().map(|rule| serde_json::value::to_raw_value(&RuleView(rule)));
+        Ok(FindingFormat { rules: rules.collect::<Result<_, _>>()? })
+    }
+
+    /// Appends a match and a line break. `source` is the input the event came from, as it was named.
+    pub fn push_match(
+        &self,
+        line: &mut Vec<u8>,
+        found: &MatchFinding,
+        source: &str,
+    ) -> Result<(), serde_json::Error> {
+        push(line, &MatchView { found, source, rule: self.rule(found.rule) })
+    }
+
+    /// Appends an alert and a line break.
+    pub fn push_alert(&self, line: &mut Vec<u8>, alert: &AlertFinding) -> Result<(), serde_json::Error> {
+        push(line, &AlertView { alert, rule: self.rule(alert.rule) })
+    }
+
+    fn rule(&self, index: u32) -> Option<&RawValue> {
+        self.rules.get(index as usize).map(Box::as_ref)
+    }
+}
+
+/// Sigma's word for a level.
+pub fn level_text(level: Level) -> &'static str {
+    match level {
+        Level::Informational => "informational",
+        Level::Low => "low",
+        Level::Medium => "medium",
+        Level::High => "high",
+        Level::Critical => "critical",
+    }
+}
+
+/// The word for how far an alert is.
+pub fn state_text(state: AlertState) -> &'static str {
+    match state {
+        AlertState::Open => "open",
+        AlertState::Closed => "closed",
+        AlertState::Withdrawn => "withdrawn",
+    }
+}
+
+fn push(line: &mut Vec<u8>, view: &impl Serialize) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(&mut *line, view)?;
+    line.push(b'\n');
+    Ok(())
+}
+
+/// A rule as findings and `inspect` name it.
+pub(crate) struct RuleView<'a>(pub(crate) &'a RuleInfo);
+
+impl Serialize for RuleView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rule = self.0;
+        let mut object = serializer.serialize_struct("rule", 6)?;
+        object.serialize_field("id", &rule.id)?;
+        object.serialize_field("name", &rule.name)?;
+        object.serialize_field("title", &rule.title)?;
+        object.serialize_field("level", &rule.level.map(level_text))?;
+        object.serialize_field("tags", &rule.tags)?;
+        object.serialize_field("author", &rule.author)?;
+        object.end()
+    }
+}
+
+struct MatchView<'a> {
+    found: &'a MatchFinding,
+    source: &'a str,
+    rule: Option<&'a RawValue>,
+}
+
+impl Serialize for MatchView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("match", 6)?;
+        object.serialize_field("kind", "match")?;
+        object.serialize_field("event", &self.found.event)?;
+        object.serialize_field("event_id", &self.found.event_id)?;
+        object.serialize_field("time", &self.found.time.and_then(rfc3339))?;
+        object.serialize_field("source", self.source)?;
+        object.serialize_field("rule", &self.rule)?;
+        object.end()
+    }
+}
+
+struct AlertView<'a> {
+    alert: &'a AlertFinding,
+    rule: Option<&'a RawValue>,
+}
+
+impl Serialize for AlertView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let alert = self.alert;
+        let ids: Vec<_> = alert.event_ids.iter().map(|id| Some(id).filter(|id| !id.is_empty())).collect();
+        let group = alert.group.iter().map(|member| (member.field.as_str(), member.value.as_str()));
+        let seen = alert.observations.iter();
+        let values = seen.clone().filter_map(|seen| Some((seen.field.as_str(), seen.values.as_ref()?)));
+        let distinct = seen.filter_map(|seen| Some((seen.field.as_str(), seen.distinct?)));
+        let mut object = serializer.serialize_struct("alert", 14)?;
+        object.serialize_field("kind", "alert")?;
+        object.serialize_field("state", state_text(alert.state))?;
+        object.serialize_field("id", &alert.id)?;
+        object.serialize_field("rule", &self.rule)?;
+        object.serialize_field("group", &Pairs(group))?;
+        object.serialize_field("window", &Window(alert.window_start, alert.window_end))?;
+        object.serialize_field("count", &alert.count)?;
+        object.serialize_field("first", &rfc3339(alert.first))?;
+        object.serialize_field("last", &rfc3339(alert.last))?;
+        object.serialize_field("events", &alert.events)?;
+        object.serialize_field("event_ids", &ids)?;
+        object.serialize_field("values", &Pairs(values))?;
+        object.serialize_field("distinct", &Pairs(distinct))?;
+        if alert.truncated {
+            object.serialize_field("truncated", &true)?;
+        }
+        object.end()
+    }
+}
+
+struct Window(i64, i64);
+
+impl Serialize for Window {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(2))?;
+        object.serialize_entry("start", &rfc3339(self.0))?;
+        object.serialize_entry("end", &rfc3339(self.1))?;
+        object.end()
+    }
+}
+
+/// An object with its members in the order given.
+struct Pairs<I>(I);
+
+impl<K: Serialize, V: Serialize, I: Iterator<Item = (K, V)> + Clone> Serialize for Pairs<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.clone())
+    }
+}

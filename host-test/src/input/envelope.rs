@@ -1,0 +1,269 @@
+//! Envelopes: what AWS services wrap around CloudTrail events.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::InputError;
+use super::json::{elements, members, skip_space, value_end};
+
+/// Envelopes inside envelopes: Kinesis around CloudWatch Logs around EventBridge around an event is the deepest known.
+const DEPTH_MAX: u32 = 8;
+
+/// Most bytes that one compressed record may unfold to. Services send a few MB; a gzip bomb ends here.
+const RECORD_BYTES_MAX: u64 = 1 << 30;
+
+/// Events taken out of envelopes, one a line.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) bytes: Vec<u8>,
+    pub(super) problems: Vec<InputError>,
+}
+
+impl Lines {
+    /// Adds a value as one line. A raw line break in JSON stands between tokens, where a space says the same.
+    pub(super) fn push(&mut self, value: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        for byte in self.bytes.iter_mut().skip(start) {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+        self.bytes.push(b'\n');
+    }
+}
+
+/// What a JSON object is.
+enum Envelope<'a> {
+    /// An event, or nothing we know.
+    None,
+    /// Each element is an event or an envelope: CloudTrail's files, LookupEvents, Kinesis and Firehose records,
+    /// CloudWatch Logs batches.
+    Array(&'a [u8]),
+    /// A value that is an event or an envelope: EventBridge.
+    Value(&'a [u8]),
+    /// A string that holds JSON text.
+    Text(&'static str, &'a [u8]),
+    /// A string that holds base64 of JSON text, perhaps gzip.
+    Base64(&'static str, &'a [u8]),
+}
+
+/// Whether a whole JSON object wraps events.
+pub(super) fn is_envelope(object: &[u8]) -> bool {
+    !matches!(envelope(object), Envelope::None)
+}
+
+/// Takes the events out of a whole JSON value.
+pub(super) fn unwrap(value: &[u8], lines: &mut Lines) {
+    unwrap_at(value, 0, lines);
+}
+
+fn unwrap_at(value: &[u8], depth: u32, lines: &mut Lines) {
+    if depth >= DEPTH_MAX {
+        return lines.push(value);
+    }
+    let inner = match value.first() {
+        Some(b'[') => Envelope::Array(value),
+        Some(b'{') => envelope(value),
+        _ => Envelope::None,
+    };
+    match inner {
+        Envelope::None => lines.push(value),
+        Envelope::Array(array) => elements(array).for_each(|element| unwrap_at(element, depth + 1, lines)),
+        Envelope::Value(inner) => unwrap_at(inner, depth + 1, lines),
+        Envelope::Text(field, string) => match text(field, string) {
+            Ok(text) => documents(text.as_bytes(), depth + 1, lines),
+            Err(problem) => undecodable(value, problem, lines),
+        },
+        Envelope::Base64(field, string) => match decode(field, string) {
+            Ok(bytes) => documents(&bytes, depth + 1, lines),
+            Err(problem) => undecodable(value, problem, lines),
+        },
+    }
+}
+
+fn undecodable(value: &[u8], problem: InputError, lines: &mut Lines) {
+    lines.problems.push(problem);
+    lines.push(value);
+}
+
+/// Text inside an envelope: any number of JSON values, or something else, whose lines come out as they are.
+fn documents(bytes: &[u8], depth: u32, lines: &mut Lines) {
+    let mut at = skip_space(bytes, 0);
+    while at < bytes.len() {
+        let end = match (bytes.get(at), value_end(bytes, at)) {
+            (Some(b'{' | b'['), Ok(end)) => {
+                unwrap_at(bytes.get(at..end).unwrap_or_default(), depth, lines);
+                end
+            }
+            _ => {
+                let rest = bytes.get(at..).unwrap_or_default();
+                let end = at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                lines.push(bytes.get(at..end).unwrap_or_default());
+                end
+            }
+        };
+        at = skip_space(bytes, end);
+    }
+}
+
+/// The members that tell envelopes apart. One that stands twice tells nothing: the object is passed on whole.
+#[derive(Default)]
+struct Telling<'a> {
+    array: Option<&'a [u8]>,
+    detail: Option<&'a [u8]>,
+    detail_type: bool,
+    event_name: bool,
+    log_events: Option<&'a [u8]>,
+    message: Option<&'a [u8]>,
+    timestamp: bool,
+    lookup: Option<&'a [u8]>,
+    nested: Option<&'a [u8]>,
+    data: Option<&'a [u8]>,
+    record_id: bool,
+    control: bool,
+    twice: bool,
+}
+
+impl<'a> Telling<'a> {
+    fn read(object: &'a [u8]) -> Self {
+        let mut telling = Telling::default();
+        for (key, value) in members(object) {
+            let slot = match (key, value.first()) {
+                (b"Records" | b"records" | b"Events", Some(b'[')) => &mut telling.array,
+                (b"logEvents", Some(b'[')) => &mut telling.log_events,
+                (b"detail", Some(b'{')) => &mut telling.detail,
+                (b"message", Some(b'"')) => &mut telling.message,
+                (b"CloudTrailEvent", Some(b'"')) => &mut telling.lookup,
+                (b"kinesis" | b"awslogs", Some(b'{')) => &mut telling.nested,
+                (b"data", Some(b'"')) => &mut telling.data,
+                (b"detail-type", _) => {
+                    telling.detail_type = true;
+                    continue;
+                }
+                (b"eventName", _) => {
+                    telling.event_name = true;
+                    continue;
+                }
+                (b"timestamp", _) => {
+                    telling.timestamp = true;
+                    continue;
+                }
+                (b"recordId", _) => {
+                    telling.record_id = true;
+                    continue;
+                }
+                (b"messageType", _) => {
+                    telling.control = value == br#""CONTROL_MESSAGE""#;
+                    continue;
+                }
+                _ => continue,
+            };
+            telling.twice |= slot.replace(value).is_some();
+        }
+        telling
+    }
+}
+
+fn envelope(object: &[u8]) -> Envelope<'_> {
+    match Telling::read(object) {
+        Telling { twice: true, .. } | Telling { control: true, .. } => Envelope::None,
+        // A Kinesis record has an `eventName` too.
+        Telling { nested: Some(nested), .. } => match Telling::read(nested).data {
+            Some(data) => Envelope::Base64("data", data),
+            None => Envelope::None,
+        },
+        Telling { event_name: true, .. } => Envelope::None,
+        Telling { array: Some(array), .. } => Envelope::Array(array),
+        Telling { log_events: Some(array), .. } => Envelope::Array(array),
+        Telling { detail: Some(detail), detail_type: true, .. } => Envelope::Value(detail),
+        Telling { lookup: Some(text), .. } => Envelope::Text("CloudTrailEvent", text),
+        Telling { message: Some(text), timestamp: true, .. } => Envelope::Text("message", text),
+        Telling { data: Some(data), record_id: true, .. } => Envelope::Base64("data", data),
+        _ => Envelope::None,
+    }
+}
+
+fn text(field: &'static str, string: &[u8]) -> Result<String, InputError> {
+    serde_json::from_slice(string)
+        .map_err(|error| InputError::Envelope { field, reason: format!("no text ({error})") })
+}
+
+fn decode(field: &'static str, string: &[u8]) -> Result<Vec<u8>, InputError> {
+    let problem = |reason| InputError::Envelope { field, reason };
+    let bytes = STANDARD
+        .decode(text(field, string)?.as_bytes())
+        .map_err(|error| problem(format!("no base64 ({error})")))?;
+    match unzip(Cow::Owned(bytes)) {
+        Ok(bytes) => Ok(bytes.into_owned()),
+        Err(error) => Err(problem(format!("corrupt gzip ({error})"))),
+    }
+}
+
+fn unzip(bytes: Cow<'_, [u8]>) -> std::io::Result<Cow<'_, [u8]>> {
+    if !bytes.starts_with(&super::form::GZIP_MAGIC) {
+        return Ok(bytes);
+    }
+    let mut unfolded = Vec::new();
+    let length =
+        flate2::read::MultiGzDecoder::new(&*bytes).take(RECORD_BYTES_MAX).read_to_end(&mut unfolded)?;
+    if length as u64 == RECORD_BYTES_MAX {
+        return Err(std::io::Error::other("unfolds to more than 1 GiB"));
+    }
+    Ok(Cow::Owned(unfolded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_out_as_their_original_bytes() {
+        let cases: &[(&str, &str)] = &[
+            (r#"{"eventName":"A", "n":1.0}"#, "{\"eventName\":\"A\", \"n\":1.0}\n"),
+            ("[{\"a\":\n1},\r\n{\"b\":\r\n2}]", "{\"a\": 1}\n{\"b\":  2}\n"),
+            (r#"{"x":1,"Records":[{"a":1},{"b":2}]}"#, "{\"a\":1}\n{\"b\":2}\n"),
+            (r#"{"Records":[]}"#, ""),
+            (r#"{"detail-type":"x","detail":{"a":1}}"#, "{\"a\":1}\n"),
+            (r#"{"eventName":"A","detail":{"a":1}}"#, "{\"eventName\":\"A\",\"detail\":{\"a\":1}}\n"),
+            (r#"{"EventId":"i","CloudTrailEvent":"{\"a\":\"\\u00e9\"}"}"#, "{\"a\":\"\\u00e9\"}\n"),
+            (
+                r#"{"messageType":"DATA_MESSAGE","logEvents":[{"id":"1","timestamp":1,"message":"{\"a\":1}"},{"id":"2","timestamp":2,"message":"text"}]}"#,
+                "{\"a\":1}\ntext\n",
+            ),
+            (
+                r#"{"messageType":"CONTROL_MESSAGE","logEvents":[]}"#,
+                "{\"messageType\":\"CONTROL_MESSAGE\",\"logEvents\":[]}\n",
+            ),
+            (r#"{"records":[{"recordId":"0","data":"eyJhIjoxfQo="}]}"#, "{\"a\":1}\n"),
+            (
+                r#"{"Records":[{"a":1}],"Records":[{"b":2}]}"#,
+                "{\"Records\":[{\"a\":1}],\"Records\":[{\"b\":2}]}\n",
+            ),
+        ];
+        for (input, expected) in cases {
+            let mut lines = Lines::default();
+            unwrap(input.as_bytes(), &mut lines);
+            assert_eq!(String::from_utf8_lossy(&lines.bytes), *expected, "{input}");
+            assert!(lines.problems.is_empty(), "{input}: {:?}", lines.problems);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_passed_on_and_named() {
+        let cases = [
+            r#"{"awslogs":{"data":"%%%"}}"#,
+            r#"{"awslogs":{"data":"H4sIAAAA"}}"#,
+            r#"{"CloudTrailEvent":"\ud800"}"#,
+        ];
+        for input in cases {
+            let mut lines = Lines::default();
+            unwrap(input.as_bytes(), &mut lines);
+            assert_eq!(lines.bytes, format!("{input}\n").as_bytes());
+            assert_eq!(lines.problems.len(), 1, "{input}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Where JSON values begin and end: a scan over tokens that keeps no values and recurses nowhere.
+
+/// Why no value ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ScanStop {
+    /// The bytes end inside the value.
+    Incomplete,
+    /// This position cannot belong to a JSON value.
+    Malformed(usize),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Value,
+    ElementOrEnd,
+    KeyOrEnd,
+    Key,
+    Colon,
+    CommaOrEnd,
+}
+
+/// The end of the value that begins at `start` or after white space there. Brackets, strings, commas and colons are
+/// checked; the spelling of numbers and literals is not.
+pub(super) fn value_end(bytes: &[u8], start: usize) -> Result<usize, ScanStop> {
+    let mut closers: Vec<u8> = Vec::new();
+    let mut expected = Expected::Value;
+    let mut at = start;
+    loop {
+        at = skip_space(bytes, at);
+        let &byte = bytes.get(at).ok_or(ScanStop::Incomplete)?;
+        (at, expected) = match (expected, byte) {
+            (Expected::Value | Expected::ElementOrEnd, b'{') => {
+                closers.push(b'}');
+                (at + 1, Expected::KeyOrEnd)
+            }
+            (Expected::Value | Expected::ElementOrEnd, b'[') => {
+                closers.push(b']');
+                (at + 1, Expected::ElementOrEnd)
+            }
+            (Expected::ElementOrEnd | Expected::KeyOrEnd | Expected::CommaOrEnd, b']' | b'}')
+                if closers.last() == Some(&byte) =>
+            {
+                closers.pop();
+                (at + 1, Expected::CommaOrEnd)
+            }
+            (Expected::Value | Expected::ElementOrEnd, b'"') => {
+                (string_end(bytes, at)?, Expected::CommaOrEnd)
+            }
+            (Expected::Key | Expected::KeyOrEnd, b'"') => (string_end(bytes, at)?, Expected::Colon),
+            (Expected::Colon, b':') => (at + 1, Expected::Value),
+            (Expected::CommaOrEnd, b',') if closers.last() == Some(&b'}') => (at + 1, Expected::Key),
+            (Expected::CommaOrEnd, b',') => (at + 1, Expected::Value),
+            (Expected::Value | Expected::ElementOrEnd, _) => (scalar_end(bytes, at)?, Expected::CommaOrEnd),
+            _ => return Err(ScanStop::Malformed(at)),
+        };
+        if closers.is_empty() && expected == Expected::CommaOrEnd {
+            return Ok(at);
+        }
+    }
+}
+
+/// The position of the first byte at or after `at` that is no JSON white space.
+pub(super) fn skip_space(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !is_space(*byte)).unwrap_or(rest.len())
+}
+
+/// JSON's white space.
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Keys (without quotes, escapes kept) and values of a whole object; ends early where it is malformed.
+pub(super) fn members(object: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut at = skip_space(object, 0) + 1;
+    std::iter::from_fn(move || {
+        let key_start = skip_separator(object, at);
+        let key_end = string_end(object, key_start).ok()?;
+        let colon = skip_space(object, key_end);
+        let value_start = skip_space(object, colon + 1);
+        at = value_end(object, value_start).ok()?;
+        Some((object.get(key_start + 1..key_end - 1)?, object.get(value_start..at)?))
+    })
+}
+
+/// Values of a whole array; ends early where it is malformed.
+pub(super) fn elements(array: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut at = skip_space(array, 0) + 1;
+    std::iter::from_fn(move || {
+        let start = skip_separator(array, at);
+        at = value_end(array, start).ok()?;
+        array.get(start..at)
+    })
+}
+
+/// As [`skip_space`], commas too.
+pub(super) fn skip_separator(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !is_space(*byte) && *byte != b',').unwrap_or(rest.len())
+}
+
+/// The end of the string that begins with the quote at `start`. JSON allows no raw line break inside.
+pub(super) fn string_end(bytes: &[u8], start: usize) -> Result<usize, ScanStop> {
+    if bytes.get(start) != Some(&b'"') {
+        return Err(ScanStop::Malformed(start));
+    }
+    let mut at = start + 1;
+    loop {
+        let rest = bytes.get(at..).ok_or(ScanStop::Incomplete)?;
+        let found = at + memchr::memchr3(b'"', b'\\', b'\n', rest).ok_or(ScanStop::Incomplete)?;
+        match bytes.get(found) {
+            Some(b'"') => return Ok(found + 1),
+            Some(b'\\') => at = found + 2,
+            _ => return Err(ScanStop::Malformed(found)),
+        }
+    }
+}
+
+fn scalar_end(bytes: &[u8], start: usize) -> Result<usize, ScanStop> {
+    let rest = bytes.get(start..).unwrap_or_default();
+    let length = rest
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'-' | b'.'))
+        .unwrap_or(rest.len());
+    if length == 0 { Err(ScanStop::Malformed(start)) } else { Ok(start + length) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_values() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let cases: &[(&str, Result<usize, ScanStop>)] = &[
+            ("{} x", Ok(2)),
+            (r#" {"a":[1,"]}",{"b":null}]} "#, Ok(26)),
+            (r#"{"a":"\"}"}"#, Ok(11)),
+            ("[", Err(ScanStop::Incomplete)),
+            (r#"{"a":"x"#, Err(ScanStop::Incomplete)),
+            (r#"{"a":"\"#, Err(ScanStop::Incomplete)),
+            ("{]", Err(ScanStop::Malformed(1))),
+            ("{\"a\":1,\n{\"b\":2}", Err(ScanStop::Malformed(8))),
+            ("{\"a\":\"cut\n{}", Err(ScanStop::Malformed(9))),
+            ("{\"a\" 1}", Err(ScanStop::Malformed(5))),
+            (&deep, Ok(200_000)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(value_end(text.as_bytes(), 0), *expected, "{}", &text[..text.len().min(40)]);
+        }
+    }
+
+    #[test]
+    fn members_and_elements_are_original_bytes() {
+        let object = br#"{ "a" : [ 1 , {"x":2} ] , "b":"c" }"#;
+        let found: Vec<_> = members(object).collect();
+        assert_eq!(found, [(&b"a"[..], &br#"[ 1 , {"x":2} ]"#[..]), (b"b", br#""c""#)]);
+        let found: Vec<_> = elements(br#"[ 1 , {"x":2} ]"#).collect();
+        assert_eq!(found, [&b"1"[..], br#"{"x":2}"#]);
+        assert_eq!(elements(b"[]").count() + members(b"{}").count(), 0);
+    }
+}

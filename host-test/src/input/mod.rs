@@ -1,0 +1,17 @@
+//! Inputs: files, directories and standard input, in every form CloudTrail is delivered in, as batches of NDJSON.
+//!
+//! The form is told by content. Lines of NDJSON come out as they are. Events inside an envelope come out as their
+//! original bytes on one line each: line breaks between tokens become spaces, nothing is serialised again.
+//!
+//! Invariant: nothing is lost. What cannot be read as the form it seemed to be comes out as lines.
+
+mod batch;
+mod envelope;
+mod form;
+mod json;
+mod reader;
+mod source;
+
+pub use batch::{Batch, Evaluation, InputError};
+pub use reader::{EventReader, Pace, ReaderOptions};
+pub use source::{Source, SourceBatch, SourceReader, find_sources};

@@ -1,0 +1,96 @@
+//! A finished module, compiled for this machine.
+
+use sha2::{Digest, Sha256};
+use tripwasm_bake::{RULES_SECTION, TESTS_SECTION, encode_component, is_component, module_shape};
+use wasmtime::component::{Component, Linker};
+
+use crate::bindings::LogFilterPre;
+use crate::bindings::detector::ModuleInfo;
+use crate::build::RuleTexts;
+use crate::detector::{Instance, Sandbox};
+use crate::rule_test::RuleTest;
+use crate::{LoadError, Runtime, carried};
+
+/// A finished module, compiled for this machine and described by itself. Cheap to clone.
+#[derive(Clone)]
+pub struct Module {
+    pub(crate) instantiate: LogFilterPre<Sandbox>,
+    info: ModuleInfo,
+    sha256: String,
+    bytes: u64,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    rule_texts: Option<RuleTexts>,
+    tests: Option<Vec<RuleTest>>,
+}
+
+impl Module {
+    /// Loads a component, or a core module with the contract in it, and asks it what it holds.
+    pub fn load(runtime: &Runtime, wasm: &[u8]) -> Result<Self, LoadError> {
+        let shape = module_shape(wasm).map_err(|error| LoadError::NotAModule(error.into()))?;
+        if !shape.imports.is_empty() {
+            return Err(LoadError::Imports(shape.imports));
+        }
+        let encoded;
+        let component = if is_component(wasm) {
+            wasm
+        } else {
+            encoded = encode_component(wasm)?;
+            &encoded
+        };
+        let component: Component =
+            runtime.cache.load_or_compile(&runtime.engine, component).map_err(LoadError::NotAModule)?;
+        let instantiate = Linker::new(&runtime.engine)
+            .instantiate_pre(&component)
+            .and_then(LogFilterPre::new)
+            .map_err(LoadError::Contract)?;
+        let info = Instance::start(&instantiate, Sandbox::DEFAULT_MEMORY_BYTES_MAX)
+            .and_then(|mut instance| instance.describe())
+            .map_err(LoadError::Start)?;
+        Ok(Module {
+            instantiate,
+            info,
+            sha256: format!("{:x}", Sha256::digest(wasm)),
+            bytes: wasm.len() as u64,
+            imports: shape.imports,
+            exports: shape.exports,
+            rule_texts: carried::find(wasm, RULES_SECTION)?,
+            tests: carried::find(wasm, TESTS_SECTION)?,
+        })
+    }
+
+    /// What the module says of itself: rules, fields, limits, options.
+    pub fn info(&self) -> &ModuleInfo {
+        &self.info
+    }
+
+    /// SHA-256 of the file, as `sha256sum` prints it.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Size of the file.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What it imports; nothing.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// What it exports.
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+
+    /// The text of its rules, unless it was stripped.
+    pub fn rule_texts(&self) -> Option<&RuleTexts> {
+        self.rule_texts.as_ref()
+    }
+
+    /// Its rules' own tests, unless it was stripped.
+    pub fn tests(&self) -> Option<&[RuleTest]> {
+        self.tests.as_deref()
+    }
+}

@@ -1,0 +1,251 @@
+//! The command line, end to end, with real modules.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const RULE: &str = "\
+title: CloudTrail logging was stopped
+id: 5f0a4c8e-6a58-4a0c-9a70-7a3a3c1d0001
+name: stop_logging
+author: Test
+logsource: { product: aws, service: cloudtrail }
+detection:
+  selection: { eventName: StopLogging }
+  condition: selection
+level: high
+tags: [attack.t1562.008]
+tripwasm:
+  tests:
+    - name: found
+      event: { eventName: StopLogging }
+      expect: match
+    - name: not found
+      event: { eventName: StartLogging }
+      expect: none
+";
+
+const HIT: &str = r#"{"eventTime":"2023-07-10T11:42:00Z","eventID":"e-1","eventName":"StopLogging"}"#;
+const MISS: &str = r#"{"eventTime":"2023-07-10T11:42:01Z","eventID":"e-2","eventName":"StartLogging"}"#;
+
+fn tripwasm(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
+        .current_dir(directory)
+        .env("XDG_CACHE_HOME", std::env::temp_dir().join("tripwasm-test-cache"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    feeding.join().unwrap();
+    output
+}
+
+fn ok(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
+    let output = tripwasm(directory, arguments, input);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// A directory with `rule.yml` and the module built from it.
+fn built() -> (TempDir, PathBuf) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().to_owned();
+    std::fs::write(path.join("rule.yml"), RULE).unwrap();
+    ok(&path, &["build", "rule.yml"], b"");
+    (directory, path)
+}
+
+fn run_report(path: &Path, arguments: &[&str], input: &[u8]) -> (Vec<u8>, Value) {
+    std::fs::write(path.join("input"), input).unwrap();
+    let all = [&["run", "cloudtrail.wasm", "input", "--report", "report.json"], arguments].concat();
+    let output = ok(path, &all, b"");
+    let report = serde_json::from_slice(&std::fs::read(path.join("report.json")).unwrap()).unwrap();
+    (output.stdout, report)
+}
+
+#[test]
+fn a_first_round_works() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let greeting = ok(path, &[], b"");
+    assert!(String::from_utf8_lossy(&greeting.stdout).contains("tripwasm new"));
+    ok(path, &["new", "stop_logging"], b"");
+    assert_eq!(tripwasm(path, &["new", "stop_logging"], b"").status.code(), Some(2), "never overwrites");
+    ok(path, &["check", "stop_logging.yml"], b"");
+    let tests = ok(path, &["test", "stop_logging.yml"], b"");
+    assert!(String::from_utf8_lossy(&tests.stdout).contains("2 passed, 0 failed"));
+    ok(path, &["build", "stop_logging.yml"], b"");
+    ok(path, &["test", "cloudtrail.wasm"], b"");
+    let inspected = ok(path, &["inspect", "cloudtrail.wasm"], b"");
+    assert!(String::from_utf8_lossy(&inspected.stdout).contains("imports   none"));
+    ok(path, &["inspect", "cloudtrail.wasm", "--json"], b"");
+}
+
+#[test]
+fn the_same_rules_give_the_same_bytes_wherever_they_lie() {
+    let (_first, left) = built();
+    let (_second, right) = built();
+    let left_bytes = std::fs::read(left.join("cloudtrail.wasm")).unwrap();
+    assert!(left_bytes == std::fs::read(right.join("cloudtrail.wasm")).unwrap());
+    let rule = left.join("rule.yml").display().to_string();
+    ok(&right, &["build", &rule, "-o", "other.wasm"], b"");
+    assert!(left_bytes == std::fs::read(right.join("other.wasm")).unwrap());
+}
+
+#[test]
+fn a_bad_rule_is_named_and_nothing_is_written() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let cases = [
+        ("eventName: StopLogging", "eventName|startwith: StopLogging"),
+        ("condition: selection", "condition: selectoin"),
+        ("eventName: StopLogging", "eventName|re: '('"),
+        ("title: CloudTrail logging was stopped", "title: ["),
+    ];
+    for (from, to) in cases {
+        std::fs::write(path.join("bad.yml"), RULE.replacen(from, to, 1)).unwrap();
+        let output = tripwasm(path, &["build", "bad.yml", "-o", "out.wasm"], b"");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{to}: {message}");
+        assert!(message.contains("bad.yml:"), "{to}: no place in {message}");
+        assert!(!path.join("out.wasm").exists(), "{to}");
+    }
+    for arguments in
+        [&["build", "absent.yml"][..], &["run", "absent.wasm"], &["run"], &["inspect", "bad.yml"]]
+    {
+        assert_eq!(tripwasm(path, arguments, b"").status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_failing_test_shows_what_differs() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    std::fs::write(path.join("rule.yml"), RULE.replacen("expect: match", "expect: none", 1)).unwrap();
+    let output = tripwasm(path, &["test", "rule.yml"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("- matches: []") && text.contains("+ matches: [0]"), "{text}");
+}
+
+#[test]
+fn bad_lines_pass_once_in_order_and_are_counted() {
+    let (_directory, path) = built();
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let long = format!("{{\"eventName\":\"StartLogging\",\"a\":\"{}\"}}", "x".repeat(5 << 20));
+    let lines: Vec<&[u8]> = vec![
+        MISS.as_bytes(),
+        b"not json",
+        br#"{"eventName":"StartLogging","a":"#,
+        long.as_bytes(),
+        deep.as_bytes(),
+        b"{\"eventName\":\"\xff\xfe\"}",
+        b"",
+        b"[1,2]",
+        br#"{"eventName":"StopTrail","eventName":"StartLogging"}"#,
+        b"{\"eventName\":\"StartLogging\"}\r",
+        MISS.as_bytes(),
+    ];
+    for end in ["\n", ""] {
+        let mut input = lines.join(&b'\n');
+        input.extend_from_slice(end.as_bytes());
+        for batch in ["1", "65536", "4194304"] {
+            let (output, report) = run_report(&path, &["--batch-bytes", batch], &input);
+            assert!(output == input, "batches of {batch}: bytes were changed");
+            assert_eq!(report["events"], 11);
+            let rejected = &report["rejected"];
+            for (reason, count) in [
+                ("malformed", 2),
+                ("too-large", 1),
+                ("too-deep", 1),
+                ("not-utf8", 1),
+                ("empty", 1),
+                ("not-an-object", 1),
+            ] {
+                assert_eq!(rejected[reason], count, "batches of {batch}, {reason}: {report}");
+            }
+            assert_eq!(report["remarked"]["duplicate-key"], 1, "{report}");
+        }
+    }
+}
+
+#[test]
+fn tags_are_all_that_is_added() {
+    let (_directory, path) = built();
+    let input = format!("{HIT}\n{MISS}\r\n{HIT}");
+    let (tagged, report) = run_report(&path, &[], input.as_bytes());
+    let tag = r#","tripwasm":[{"name":"stop_logging","level":"high","author":"Test"}]"#;
+    let tagged = String::from_utf8(tagged).unwrap();
+    assert_eq!(tagged.matches(tag).count(), 2, "{tagged}");
+    assert_eq!(tagged.replace(tag, ""), input);
+    assert_eq!(report["tagged"], 2);
+    let (filtered, _) = run_report(&path, &["--mode", "filter"], input.as_bytes());
+    assert_eq!(String::from_utf8(filtered).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn findings_have_the_public_form() {
+    let (_directory, path) = built();
+    let input = format!("{{\"Records\":[{MISS},\n{HIT}]}}");
+    let (findings, _) = run_report(&path, &["--mode", "findings"], input.as_bytes());
+    assert_eq!(
+        String::from_utf8(findings).unwrap(),
+        "{\"kind\":\"match\",\"event\":1,\"event_id\":\"e-1\",\"time\":\"2023-07-10T11:42:00Z\",\"source\":\"input\",\
+         \"rule\":{\"id\":\"5f0a4c8e-6a58-4a0c-9a70-7a3a3c1d0001\",\"name\":\"stop_logging\",\
+         \"title\":\"CloudTrail logging was stopped\",\"level\":\"high\",\"tags\":[\"attack.t1562.008\"],\
+         \"author\":\"Test\"}}\n"
+    );
+    let live = ok(&path, &["run", "cloudtrail.wasm", "--mode", "findings", "-"], input.as_bytes());
+    assert!(String::from_utf8_lossy(&live.stdout).contains("\"source\":\"-\""));
+}
+
+#[test]
+fn the_position_goes_on_with_the_state() {
+    let (_directory, path) = built();
+    let arguments = ["--mode", "findings", "--state", "windows.state"];
+    for expected in [1, 3] {
+        let (findings, report) = run_report(&path, &arguments, format!("{MISS}\n{HIT}\n").as_bytes());
+        let finding: Value = serde_json::from_slice(&findings).unwrap();
+        assert_eq!(finding["event"], expected);
+        assert_eq!(report["events"], 2);
+        assert_eq!(report["rules"][0]["matched"], 1);
+    }
+    std::fs::write(path.join("windows.state"), b"damaged").unwrap();
+    let output = tripwasm(&path, &["run", "cloudtrail.wasm", "input", "--state", "windows.state"], b"");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn an_unreadable_input_fails_the_run_after_the_others_have_passed() {
+    let (_directory, path) = built();
+    std::fs::write(path.join("good"), HIT).unwrap();
+    let output = tripwasm(&path, &["run", "cloudtrail.wasm", "absent", "good", "good"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "inputs share no line");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot open absent"));
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let (_directory, path) = built();
+    std::fs::write(path.join("input"), format!("{HIT}\n").repeat(50_000)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
+        .current_dir(&path)
+        .args(["run", "cloudtrail.wasm", "input", "--quiet"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}

@@ -1,0 +1,3 @@
+//! Every case file on every engine.
+
+fn main() {}
