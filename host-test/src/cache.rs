@@ -18,6 +18,11 @@ use crate::CompileCache;
 
 const HASH_BYTES: usize = 32;
 
+/// Files kept, newest first: every edit of a rule compiles another module.
+const FILES_MAX: usize = 32;
+
+const EXTENSION: &str = "cwasm";
+
 /// Where compiled code is kept, if anywhere.
 pub(crate) struct Cache {
     directory: Option<PathBuf>,
@@ -123,7 +128,7 @@ fn key<C: Compiled>(engine: &Engine, wasm: &[u8]) -> String {
     // wasmtime's version, the settings, the target and the CPU's features.
     engine.precompile_compatibility_hash().hash(&mut hasher);
     hasher.write(wasm);
-    format!("{:x}.cwasm", hasher.0.finalize())
+    format!("{:x}.{EXTENSION}", hasher.0.finalize())
 }
 
 fn user_directory() -> Option<PathBuf> {
@@ -164,5 +169,17 @@ fn write(directory: &Path, path: &Path, code: &[u8]) -> std::io::Result<()> {
     handle.write_all(&Sha256::digest(code))?;
     handle.write_all(code)?;
     file.persist(path)?;
-    Ok(())
+    prune(directory)
+}
+
+fn prune(directory: &Path) -> std::io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == EXTENSION) {
+            files.push((entry.metadata()?.modified()?, entry.path()));
+        }
+    }
+    files.sort_by(|left, right| right.cmp(left));
+    files.iter().skip(FILES_MAX).try_for_each(|(_, path)| fs::remove_file(path))
 }

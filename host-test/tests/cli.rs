@@ -174,6 +174,11 @@ fn bad_lines_pass_once_in_order_and_are_counted() {
                 assert_eq!(rejected[reason], count, "batches of {batch}, {reason}: {report}");
             }
             assert_eq!(report["remarked"]["duplicate-key"], 1, "{report}");
+            let with_hit = [&input[..], b"\n", HIT.as_bytes()].concat();
+            let (findings, _) = run_report(&path, &["--batch-bytes", batch, "--mode", "findings"], &with_hit);
+            let finding: Value = serde_json::from_slice(&findings).unwrap();
+            let line = with_hit.iter().filter(|&&byte| byte == b'\n').count();
+            assert_eq!(finding["event"], line, "batches of {batch}");
         }
     }
 }
@@ -232,6 +237,15 @@ fn an_unreadable_input_fails_the_run_after_the_others_have_passed() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "inputs share no line");
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot open absent"));
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let events = (0..5000).map(|number| format!("{{\"eventName\":\"{number}\"}}\n")).collect::<String>();
+    zip.write_all(events.as_bytes()).unwrap();
+    let zipped = zip.finish().unwrap();
+    std::fs::write(path.join("cut.gz"), &zipped[..zipped.len() / 2]).unwrap();
+    let output = tripwasm(&path, &["run", "cloudtrail.wasm", "cut.gz"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!output.stdout.is_empty() && events.as_bytes().starts_with(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cut.gz: reading stopped"));
 }
 
 #[test]
@@ -240,7 +254,7 @@ fn a_closed_pipe_ends_quietly() {
     std::fs::write(path.join("input"), format!("{HIT}\n").repeat(50_000)).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
         .current_dir(&path)
-        .args(["run", "cloudtrail.wasm", "input", "--quiet"])
+        .args(["run", "cloudtrail.wasm", "input", "--quiet", "--no-cache"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

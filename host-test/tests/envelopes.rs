@@ -102,9 +102,9 @@ fn gzip_and_plain_files_are_alike_and_directories_are_read_in_path_order() {
     files.sort();
     for plain in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
         let zipped = PathBuf::from(format!("{}.gz", plain.display()));
-        let events = lines(&[plain.clone()]);
+        let events = lines(std::slice::from_ref(plain));
         assert_eq!(events, lines(&[zipped]), "{}", plain.display());
-        assert!(ids(&values(&[plain.clone()])).is_subset(&known), "{}", plain.display());
+        assert!(ids(&values(std::slice::from_ref(plain))).is_subset(&known), "{}", plain.display());
     }
     assert_eq!(lines(&[directory]), lines(&files));
 }

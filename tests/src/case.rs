@@ -107,7 +107,10 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
 /// Reads a case file.
 pub fn read(path: &Path) -> Result<CaseFile> {
     let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let file: CaseFile = serde_saphyr::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    // Case files are YAML 1.2, as rules are: `y` is a text.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let file = serde_saphyr::from_str_with_options(&text, options);
+    let file: CaseFile = file.with_context(|| format!("in {}", path.display()))?;
     let mut names: Vec<&str> = file.cases.iter().map(|case| case.name.as_str()).collect();
     names.sort_unstable();
     if names.is_empty() || names.windows(2).any(|pair| pair[0] == pair[1]) {

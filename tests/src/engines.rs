@@ -11,7 +11,7 @@ use tripwasm_plan::{Plan, Settings, Timestamp};
 pub const LATENESS_UNBOUNDED_MS: u64 = 1 << 50;
 
 /// Something that evaluates rules over a whole input, and closes every window at its end.
-pub trait Engine {
+pub trait Engine: Sync {
     /// What it is called in failures.
     fn name(&self) -> &'static str;
 

@@ -8,3 +8,4 @@ pub mod corpus;
 pub mod engines;
 pub mod expectation;
 pub mod generate;
+pub mod rules;

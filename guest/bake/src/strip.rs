@@ -89,3 +89,65 @@ fn raw_section<'a>(
     let data = module.get(start..end).ok_or_else(damaged)?;
     Ok(wasm_encoder::RawSection { id, data })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{append_section, encode_component, find_section, module_shape};
+
+    const BAKED: &str = r#"(module
+        (memory (export "memory") 1)
+        (global (export "__heap_base") i32 (i32.const 16))
+        (table 1 funcref)
+        (elem (i32.const 0) $by_table)
+        (func (export "bake_alloc") (param i32) (result i32) (call $only_init))
+        (func (export "bake") (param i32 i32) (result i32) (i32.const 0))
+        (func $only_init (result i32) (i32.const 111111))
+        (func $by_table (i32.const 222222) drop)
+        (func $by_call (result i32) (i32.const 333333))
+        (func (export "run") (result i32) (call $by_call))
+        (@custom "producers" "x"))"#;
+
+    fn contains(module: &[u8], constant: i32) -> bool {
+        let mut body = wasm_encoder::Function::new([]);
+        body.instructions().i32_const(constant);
+        let code: Vec<u8> = body.into_raw_body();
+        let code = code.get(1..).unwrap_or_default();
+        module.windows(code.len()).any(|window| window == code)
+    }
+
+    #[test]
+    fn init_and_what_only_it_reached_is_gone() {
+        let baked = wat::parse_str(BAKED).unwrap();
+        let stripped = strip(&baked).unwrap();
+        wasmparser::validate(&stripped).unwrap();
+        assert_eq!(module_shape(&stripped).unwrap().exports, ["memory", "run"]);
+        for (constant, kept) in [(111_111, false), (222_222, true), (333_333, true)] {
+            assert!(contains(&baked, constant), "{constant}");
+            assert_eq!(contains(&stripped, constant), kept, "{constant}");
+        }
+        assert_eq!(find_section(&stripped, "producers").unwrap(), None);
+        assert_eq!(strip(&stripped).unwrap(), stripped, "nothing is left to strip");
+    }
+
+    #[test]
+    fn modules_that_are_not_closed_are_refused() {
+        let cases = [
+            (r#"(module (import "host" "clock" (func)))"#, "imports host.clock"),
+            (r#"(module (func (export "bake")))"#, "still exports bake"),
+        ];
+        for (text, expected) in cases {
+            let error = encode_component(&wat::parse_str(text).unwrap()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn sections_are_read_back() {
+        let mut module = wat::parse_str("(module)").unwrap();
+        append_section(&mut module, "tripwasm:rules", b"text");
+        wasmparser::validate(&module).unwrap();
+        assert_eq!(find_section(&module, "tripwasm:rules").unwrap(), Some(&b"text"[..]));
+        assert_eq!(find_section(&module, "tripwasm:tests").unwrap(), None);
+    }
+}

@@ -73,7 +73,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         None => {
-            println!("{}\n\n{NEXT}", "tripwasm: detection rules for AWS CloudTrail as one sandboxed module");
+            println!("tripwasm: detection rules for AWS CloudTrail as one sandboxed module\n\n{NEXT}");
             return ExitCode::SUCCESS;
         }
         Some(Command::New(arguments)) => new::run(&arguments),

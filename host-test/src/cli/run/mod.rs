@@ -19,6 +19,7 @@ use super::build::write_whole;
 use super::{Outcome, is_closed_pipe, quantity};
 use sink::Sink;
 use stream::Stream;
+use summary::ClosedAlerts;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -130,7 +131,9 @@ fn pass(
     }
     let summary = stream.finish()?;
     if !arguments.quiet {
-        eprint!("{}", summary.text(module, arguments.alerts.is_some()));
+        let written = arguments.alerts.is_some() || arguments.mode == Mode::Findings;
+        let alerts = if written { ClosedAlerts::Written } else { ClosedAlerts::Dropped };
+        eprint!("{}", summary.text(module, alerts));
     }
     if let Some(path) = &arguments.report {
         write_whole(path, summary.json(module)?.as_bytes())?;

@@ -1,5 +1,6 @@
 //! The stream: batches from a reading thread through the module to the sink.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,22 @@ use super::summary::Summary;
 
 /// Batches that reading may be ahead of the module.
 const BATCHES_AHEAD: usize = 4;
+
+/// What a shell reports of a process that SIGINT ended.
+const INTERRUPTED_EXIT_CODE: i32 = 130;
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// What the stream waits for.
+enum Arrival {
+    Batch(SourceBatch),
+    /// Nothing came for a while.
+    Silence,
+    /// No input is left.
+    End,
+    /// Someone wants the run to end: as at the end of the input, so that results and state are whole.
+    Interrupt,
+}
 
 /// Everything that passes between input and output.
 pub(super) struct Stream {
@@ -51,21 +68,30 @@ impl Stream {
         batch_bytes: usize,
         idle: Option<Duration>,
     ) -> anyhow::Result<()> {
-        let (sender, batches) = sync_channel(BATCHES_AHEAD);
+        let (sender, arrivals) = sync_channel(BATCHES_AHEAD);
+        let interrupts = sender.clone();
+        // Without a handler Ctrl-C ends the process at once, as ever.
+        let _ = ctrlc::try_set_handler(move || {
+            // The second one does not wait for the batches before it.
+            if INTERRUPTED.swap(true, Ordering::Relaxed) || interrupts.send(Arrival::Interrupt).is_err() {
+                std::process::exit(INTERRUPTED_EXIT_CODE);
+            }
+        });
         std::thread::Builder::new().name("tripwasm-input".to_owned()).spawn(move || {
             for batch in SourceReader::new(sources, batch_bytes) {
-                if sender.send(batch).is_err() {
+                if sender.send(Arrival::Batch(batch)).is_err() {
                     return;
                 }
             }
+            let _ = sender.send(Arrival::End);
         })?;
-        while let Some(arrival) = next(&batches, idle) {
-            match arrival {
-                Some(batch) => self.batch(&batch)?,
-                None => self.silence()?,
+        loop {
+            match next(&arrivals, idle) {
+                Arrival::Batch(batch) => self.batch(&batch)?,
+                Arrival::Silence => self.silence()?,
+                Arrival::End | Arrival::Interrupt => return Ok(()),
             }
         }
-        Ok(())
     }
 
     /// Closes every window: the end of the input.
@@ -205,14 +231,13 @@ impl Stream {
     }
 }
 
-/// The next batch, `Some(None)` after a silence, `None` at the end.
-fn next(batches: &Receiver<SourceBatch>, idle: Option<Duration>) -> Option<Option<SourceBatch>> {
+fn next(arrivals: &Receiver<Arrival>, idle: Option<Duration>) -> Arrival {
     match idle {
-        None => batches.recv().ok().map(Some),
-        Some(idle) => match batches.recv_timeout(idle) {
-            Ok(batch) => Some(Some(batch)),
-            Err(RecvTimeoutError::Timeout) => Some(None),
-            Err(RecvTimeoutError::Disconnected) => None,
+        None => arrivals.recv().unwrap_or(Arrival::End),
+        Some(idle) => match arrivals.recv_timeout(idle) {
+            Ok(arrival) => arrival,
+            Err(RecvTimeoutError::Timeout) => Arrival::Silence,
+            Err(RecvTimeoutError::Disconnected) => Arrival::End,
         },
     }
 }

@@ -10,6 +10,15 @@ use tripwasm::bindings::detector::{AlertState, Counts};
 /// Reasons of lines that were evaluated all the same.
 const EVALUATED: [&str; 2] = ["duplicate-key", "tagged-before"];
 
+/// What became of closed alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClosedAlerts {
+    /// They stand in the output or in a file.
+    Written,
+    /// They were only counted.
+    Dropped,
+}
+
 /// What a run came to.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
@@ -45,7 +54,7 @@ impl Summary {
     }
 
     /// A few aligned lines; zeros that nobody asks for are left out.
-    pub(super) fn text(&self, module: &Module, alerts_written: bool) -> String {
+    pub(super) fn text(&self, module: &Module, alerts: ClosedAlerts) -> String {
         let mut text = String::new();
         let seconds = self.seconds.max(1e-9);
         let mut line = |name: &str, value: String| {
@@ -66,12 +75,12 @@ impl Summary {
         if self.remarks.keys().any(|reason| EVALUATED.contains(reason)) {
             line("remarked", self.reasons(|reason| EVALUATED.contains(&reason)));
         }
-        let mut alerts =
+        let mut counts =
             format!("{} opened, {} closed, {} withdrawn", self.opened, self.closed, self.withdrawn);
-        if self.closed > 0 && !alerts_written {
-            alerts += " (--alerts FILE writes them)";
+        if self.closed > 0 && alerts == ClosedAlerts::Dropped {
+            counts += " (--alerts FILE writes them)";
         }
-        line("alerts", alerts);
+        line("alerts", counts);
         if let Some(counts) = &self.counts {
             let sum = |count: fn(&tripwasm::bindings::detector::RuleCounts) -> u64| -> u64 {
                 counts.rules.iter().map(count).sum()
