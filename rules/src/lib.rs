@@ -30,7 +30,7 @@ mod config;
 mod diagnostic;
 mod document;
 mod lower;
-mod quantity;
+pub mod quantity;
 mod settings;
 mod shape;
 mod sigma;

@@ -4,11 +4,15 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 
 /// Why a text is no duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DurationError {
+#[non_exhaustive]
+pub enum DurationError {
+    /// Not a number with a unit.
     #[error("no duration: a whole number and one of s, m, h, d, w")]
     Malformed,
+    /// A month or a year.
     #[error("no fixed length: months and years differ")]
     Calendar,
+    /// More than a hundred years.
     #[error("too long")]
     TooLong,
 }
@@ -16,8 +20,8 @@ pub(crate) enum DurationError {
 /// Longest duration: a hundred years keep every sum of times inside 64 bits.
 const DURATION_MS_MAX: u64 = 100 * 366 * 24 * 60 * 60 * 1000;
 
-/// Milliseconds of a text such as `90s`, `15m`, `1h`, `7d` or `2w`.
-pub(crate) fn duration_ms(text: &str) -> Result<u64, DurationError> {
+/// Milliseconds of a text such as `90s`, `15m`, `1h`, `7d` or `2w`; at most a hundred years.
+pub fn duration_ms(text: &str) -> Result<u64, DurationError> {
     let unit = text.chars().next_back().ok_or(DurationError::Malformed)?;
     let digits = text.get(..text.len() - unit.len_utf8()).unwrap_or_default();
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -37,12 +41,12 @@ pub(crate) fn duration_ms(text: &str) -> Result<u64, DurationError> {
     if duration > DURATION_MS_MAX { Err(DurationError::TooLong) } else { Ok(duration) }
 }
 
-/// Bytes of a text such as `64MiB`, `1GiB` or `500KB`.
-pub(crate) fn size_bytes(text: &str) -> Option<u64> {
+/// Bytes of a text such as `64MiB`, `1GiB` or `500KB`; a number alone is bytes.
+pub fn size_bytes(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let unit: u64 = match unit.trim_start() {
-        "B" => 1,
+        "" | "B" => 1,
         "KB" => 1000,
         "MB" => 1000 * 1000,
         "GB" => 1000 * 1000 * 1000,

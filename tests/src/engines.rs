@@ -1,5 +1,9 @@
 //! The engines that have to agree, behind one trait.
 
+mod component;
+
+pub use component::Component;
+
 use anyhow::{Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use tripwasm_engine::finding::{Alert, AlertState, Finding};

@@ -4,7 +4,6 @@ mod build;
 mod check;
 mod inspect;
 mod new;
-mod quantity;
 mod rule_files;
 mod run;
 mod test;

@@ -14,9 +14,10 @@ use clap::{Args, ValueEnum};
 use tripwasm::bindings::detector::Duplicates;
 use tripwasm::input::{Source, find_sources};
 use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
+use tripwasm_rules::quantity::{self, DurationError};
 
 use super::build::write_whole;
-use super::{Outcome, is_closed_pipe, quantity};
+use super::{Outcome, is_closed_pipe};
 use sink::Sink;
 use stream::Stream;
 use summary::ClosedAlerts;
@@ -47,7 +48,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
     /// How far behind the latest event an event may come and still enter windows, such as 20m
-    #[arg(long, value_name = "DURATION", value_parser = quantity::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     lateness: Option<Duration>,
     /// Whether an event delivered again enters windows again
     #[arg(long, value_enum)]
@@ -56,10 +57,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Bound on the memory of open windows, such as 256MiB
-    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
     /// When standard input is silent for so long, close windows by the wall clock
-    #[arg(long, value_name = "DURATION", value_parser = quantity::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle: Option<Duration>,
     /// Write the statistics to a file, as JSON
     #[arg(long, value_name = "FILE")]
@@ -145,6 +146,15 @@ fn pass(
 pub(super) fn load(runtime: &Runtime, path: &Path) -> anyhow::Result<Module> {
     let wasm = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Module::load(runtime, &wasm).with_context(|| path.display().to_string())
+}
+
+fn duration(text: &str) -> Result<Duration, DurationError> {
+    quantity::duration_ms(text).map(Duration::from_millis)
+}
+
+fn size(text: &str) -> Result<u64, &'static str> {
+    quantity::size_bytes(text)
+        .ok_or("write a whole number and one of KiB, MiB, GiB, KB, MB, GB, such as 64MiB")
 }
 
 fn options(module: &Module, arguments: &Arguments) -> DetectorOptions {
