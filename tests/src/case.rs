@@ -88,7 +88,8 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut ahead = vec![directory.to_owned()];
     while let Some(directory) = ahead.pop() {
-        let entries = std::fs::read_dir(&directory).with_context(|| format!("listing {}", directory.display()))?;
+        let entries =
+            std::fs::read_dir(&directory).with_context(|| format!("listing {}", directory.display()))?;
         for entry in entries {
             let path = entry?.path();
             if path.is_dir() {
@@ -123,7 +124,7 @@ pub fn read(path: &Path) -> Result<CaseFile> {
 /// - `raw: text`, a line as it stands;
 /// - `bytes: text`, a line whose characters U+0000 to U+00FF stand for bytes;
 /// - `nested: n`, an event of nesting depth `n`; `padded: n`, an event of `n` bytes;
-/// - `repeat: n` and `event: map`, copies in which `#` in strings is the copy's number, of three digits from 000.
+/// - `repeat: n` and `event: map`, copies in which `#` in strings is the copy's number, `000` at first.
 pub fn lines(events: &[Value]) -> Result<Vec<u8>> {
     let mut input = Vec::new();
     for event in events {
@@ -139,7 +140,10 @@ fn line(event: &Value) -> Result<Vec<Vec<u8>>> {
     let Value::Object(members) = event else { bail!("event {event} is no map") };
     let keys: Vec<&str> = members.keys().map(String::as_str).collect();
     let size = |value: &Value| {
-        value.as_u64().and_then(|size| usize::try_from(size).ok()).with_context(|| format!("{value} is no size"))
+        value
+            .as_u64()
+            .and_then(|size| usize::try_from(size).ok())
+            .with_context(|| format!("{value} is no size"))
     };
     Ok(match (keys.as_slice(), members.values().next()) {
         (["raw"], Some(Value::String(text))) => vec![text.clone().into_bytes()],

@@ -19,8 +19,8 @@ pub trait Engine: Sync {
     /// What it is called in failures.
     fn name(&self) -> &'static str;
 
-    /// The outcome of an input that arrives in these batches. Fails if the engine breaks a promise of its own, such
-    /// as closing an alert twice.
+    /// The outcome of an input that arrives in these batches. Fails if the engine breaks a promise of its
+    /// own, such as closing an alert twice.
     fn run(&self, plan: &Plan, settings: Settings, batches: &[&[u8]]) -> Result<Outcome>;
 }
 
@@ -71,7 +71,8 @@ impl Engine for Resumed {
         evaluate(&mut detector, batches, |detector| {
             let state = detector.snapshot();
             let mut next = new_detector(plan, settings)?;
-            next.restore(&state).map_err(|error| anyhow::anyhow!("a snapshot of its own is refused: {error:?}"))?;
+            next.restore(&state)
+                .map_err(|error| anyhow::anyhow!("a snapshot of its own is refused: {error:?}"))?;
             ensure!(next.snapshot() == state, "a restored snapshot is another one");
             *detector = next;
             Ok(())
@@ -114,7 +115,8 @@ impl Engine for Sharded {
     }
 }
 
-/// Cuts an input behind lines, into batches of at least one line and of no more than `bytes_max` bytes otherwise.
+/// Cuts an input behind lines, into batches of at least one line and of no more than `bytes_max` bytes
+/// otherwise.
 pub fn batches(input: &[u8], bytes_max: usize) -> Vec<&[u8]> {
     let mut batches = Vec::new();
     let (mut begin, mut end) = (0, 0);
@@ -141,8 +143,8 @@ pub fn with_positions<'b>(batches: &[&'b [u8]]) -> Vec<(&'b [u8], u64)> {
     placed
 }
 
-/// The closed alerts among all that an engine told, in order of (rule, group, start of the window). Fails unless every
-/// alert that opened is closed or withdrawn, and every alert closes once.
+/// The closed alerts among all that an engine told, in order of (rule, group, start of the window). Fails
+/// unless every alert that opened is closed or withdrawn, and every alert closes once.
 pub fn closed(alerts: Vec<Alert>) -> Result<Vec<Alert>> {
     let mut open = BTreeSet::new();
     let mut over = BTreeSet::new();
@@ -157,7 +159,8 @@ pub fn closed(alerts: Vec<Alert>) -> Result<Vec<Alert>> {
         }
     }
     ensure!(open.is_empty(), "alerts neither closed nor withdrawn: {open:?}");
-    let mut closed: Vec<Alert> = alerts.into_iter().filter(|alert| alert.state == AlertState::Closed).collect();
+    let mut closed: Vec<Alert> =
+        alerts.into_iter().filter(|alert| alert.state == AlertState::Closed).collect();
     closed.sort_by(|one, other| order(one).cmp(&order(other)));
     Ok(closed)
 }
@@ -168,7 +171,9 @@ fn order(alert: &Alert) -> (u32, &[String], Timestamp) {
 
 fn new_detector(plan: &Plan, settings: Settings) -> Result<Detector> {
     let mut detector = Detector::new(plan.clone())?;
-    detector.configure(settings).map_err(|error| anyhow::anyhow!("a new detector is not configurable: {error:?}"))?;
+    detector
+        .configure(settings)
+        .map_err(|error| anyhow::anyhow!("a new detector is not configurable: {error:?}"))?;
     Ok(detector)
 }
 

@@ -63,7 +63,13 @@ pub fn rfc3339(time: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(time).map_or_else(|_| format!("{time} ms"), |time| time.to_string())
 }
 
-fn compare_alert(place: &str, wanted: &ExpectedAlert, found: &Alert, plan: &Plan, differences: &mut Vec<String>) {
+fn compare_alert(
+    place: &str,
+    wanted: &ExpectedAlert,
+    found: &Alert,
+    plan: &Plan,
+    differences: &mut Vec<String>,
+) {
     let correlation = usize::try_from(found.rule.0).ok().and_then(|at| match &plan.rules.get(at)?.logic {
         Logic::Correlation(correlation) => Some(correlation),
         Logic::Detection(_) => None,

@@ -1,9 +1,9 @@
 //! Rule text to plans.
 
 use anyhow::{Context as _, Result, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tripwasm_plan::Plan;
-use tripwasm_rules::{OnError, Severity, SourceFile, compile};
+use tripwasm_rules::{LeftOut, OnError, Severity, SourceFile, compile};
 
 /// Compiles one text of Sigma documents.
 pub fn compile_text(rules: &str, config: Option<&str>) -> Result<Plan> {
@@ -14,15 +14,39 @@ pub fn compile_text(rules: &str, config: Option<&str>) -> Result<Plan> {
 
 /// Compiles the rules of a directory, which is a pack.
 pub fn compile_pack(directory: &Path, config: Option<&Path>) -> Result<Plan> {
-    let entries = std::fs::read_dir(directory).with_context(|| format!("listing {}", directory.display()))?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yml"));
-    paths.sort();
+    let paths = files(directory)?;
     let (packs, rules): (Vec<_>, Vec<_>) =
         paths.iter().partition(|path| path.file_name().is_some_and(|name| name == "pack.yml"));
-    let all = |paths: Vec<&std::path::PathBuf>| paths.into_iter().map(|path| source(path)).collect::<Result<Vec<_>>>();
+    let all = |paths: Vec<&PathBuf>| paths.into_iter().map(|path| source(path)).collect::<Result<Vec<_>>>();
     let config = config.map(source).transpose()?;
     compile_files(&all(rules)?, &all(packs)?, config.as_ref())
+}
+
+/// Compiles every rule below a directory that can be built, and tells what was left out.
+pub fn compile_tree(directory: &Path) -> Result<(Plan, Vec<LeftOut>)> {
+    let sources = files(directory)?.iter().map(|path| source(path)).collect::<Result<Vec<_>>>()?;
+    let compiled = compile(&sources, &[], None, OnError::KeepGoing);
+    Ok((compiled.plan.context("no rule compiles")?, compiled.left_out))
+}
+
+/// The YAML files below a directory, in order of path.
+fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut ahead = vec![directory.to_owned()];
+    while let Some(directory) = ahead.pop() {
+        let entries =
+            std::fs::read_dir(&directory).with_context(|| format!("listing {}", directory.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                ahead.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yml") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn compile_files(rules: &[SourceFile], packs: &[SourceFile], config: Option<&SourceFile>) -> Result<Plan> {

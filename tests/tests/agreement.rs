@@ -1,12 +1,11 @@
 //! On generated rules and events every engine says what the reference says.
 
 use proptest::prelude::*;
+use proptest::sample::{Index, select};
 use tripwasm_engine::finding::Alert;
 use tripwasm_engine::reference::Outcome;
-use tripwasm_plan::{Duplicates, Logic, Plan, Settings, Window};
-use tripwasm_tests::engines::{
-    Engine, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, Sharded, batches,
-};
+use tripwasm_plan::{Duplicates, Logic, Plan, Rule, Settings, Window};
+use tripwasm_tests::engines::{Engine, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, Sharded, batches};
 use tripwasm_tests::generate::{DELAY_MAX, Line, input, line, order_key, plan};
 
 fn settings(lateness_ms: u64, duplicates: Duplicates) -> Settings {
@@ -24,6 +23,13 @@ fn outcome(
     run.map_err(|error| TestCaseError::fail(format!("{}: {error:#}", engine.name())))
 }
 
+fn is_first_seen(rule: &Rule) -> bool {
+    match &rule.logic {
+        Logic::Correlation(correlation) => matches!(correlation.window, Window::FirstSeen { .. }),
+        Logic::Detection(_) => false,
+    }
+}
+
 /// An alert without what tells in which order the events stood.
 fn without_positions(mut alert: Alert) -> Alert {
     alert.events.iter_mut().for_each(|event| event.event = 0);
@@ -35,18 +41,29 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
     prop::collection::vec(line(), 0..60)
 }
 
+/// Bytes to put in the place of others, or nothing.
+fn damage() -> impl Strategy<Value = Vec<(Index, Option<u8>)>> {
+    let byte = select(b"{}[]\",:\\ \n\r019-+.eEtnu/\xff\xc3\xa9\x00".to_vec());
+    prop::collection::vec((any::<Index>(), prop::option::of(byte)), 0..4)
+}
+
 fn duplicates() -> impl Strategy<Value = Duplicates> {
-    prop::sample::select(vec![Duplicates::Once, Duplicates::Count])
+    select(vec![Duplicates::Once, Duplicates::Count])
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_engine_agrees_with_the_reference(
-        plan in plan(), lines in lines(), newline: bool, batch_bytes in 1..2000_usize, duplicates in duplicates(),
+        plan in plan(), lines in lines(), newline: bool, damage in damage(),
+        batch_bytes in 1..2000_usize, duplicates in duplicates(),
     ) {
-        let input = input(&lines, newline);
+        let mut input = input(&lines, newline);
+        for (place, byte) in damage.into_iter().filter(|_| !lines.is_empty()) {
+            let place = place.index(input.len().max(1));
+            input.splice(place..(place + 1).min(input.len()), byte);
+        }
         let settings = settings(LATENESS_UNBOUNDED_MS, duplicates);
         let expected = outcome(&Reference, &plan, settings, &input, batch_bytes)?;
         for engine in [&Native as &dyn Engine, &Resumed, &Sharded] {
@@ -76,7 +93,7 @@ proptest! {
     ) {
         // Of first-seen events of one time the one that came first is named.
         let mut plan = plan;
-        plan.rules.retain(|rule| !matches!(&rule.logic, Logic::Correlation(c) if matches!(c.window, Window::FirstSeen { .. })));
+        plan.rules.retain(|rule| !is_first_seen(rule));
         let settings = settings(LATENESS_UNBOUNDED_MS, Duplicates::Count);
         let closed = |lines: &[Line]| -> Result<Vec<Alert>, TestCaseError> {
             let closed = outcome(&Native, &plan, settings, &input(lines, true), 4096)?.closed;

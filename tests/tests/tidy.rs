@@ -78,7 +78,11 @@ fn every_source_file_says_what_it_is() {
     for path in sources(&root()) {
         let text = std::fs::read_to_string(&path).unwrap();
         let is_test_part = path.ends_with("tests.rs");
-        assert!(is_test_part || text.starts_with("//! "), "{} does not begin with a //! line", path.display());
+        assert!(
+            is_test_part || text.starts_with("//! "),
+            "{} does not begin with a //! line",
+            path.display()
+        );
         for banned in ["todo!(", "unimplemented!(", "dbg!(", "TODO", "FIXME", "#[ignore"] {
             let own = path.ends_with("tidy.rs") || path.ends_with("Cargo.toml");
             assert!(own || !text.contains(banned), "{} contains `{banned}`", path.display());
@@ -103,7 +107,8 @@ fn guests_do_not_panic_by_themselves() {
 
 #[test]
 fn unsafe_code_stays_in_its_modules() {
-    const HOMES: &[&str] = &["guest/component/src/bake.rs", "guest/component/src/lib.rs", "host-test/src/cache.rs"];
+    const HOMES: &[&str] =
+        &["guest/component/src/bake.rs", "guest/component/src/lib.rs", "host-test/src/cache.rs"];
     let root = root();
     for path in sources(&root) {
         let place = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();

@@ -16,7 +16,8 @@ pub(crate) fn demo(root: &Path) -> Result<()> {
     let tagged = folder.join("tagged.ndjson");
     visibly(Command::new(&tool).current_dir(root).args(["build", "rules/cloudtrail", "-o"]).arg(&module))?;
     visibly(Command::new(&tool).current_dir(root).arg("inspect").arg(&module))?;
-    let output = std::fs::File::create(&tagged).with_context(|| format!("cannot write {}", tagged.display()))?;
+    let output =
+        std::fs::File::create(&tagged).with_context(|| format!("cannot write {}", tagged.display()))?;
     let mut run = Command::new(&tool);
     run.current_dir(root).arg("run").arg(&module).args(["xtask/sample/cloudtrail.ndjson", "--alerts", "-"]);
     visibly(run.stdout(output))?;
@@ -25,7 +26,8 @@ pub(crate) fn demo(root: &Path) -> Result<()> {
 
 /// Prints the tagged events: what was spliced in, behind the event's own name.
 fn show(tagged: &Path) -> Result<()> {
-    let text = std::fs::read_to_string(tagged).with_context(|| format!("cannot read {}", tagged.display()))?;
+    let text =
+        std::fs::read_to_string(tagged).with_context(|| format!("cannot read {}", tagged.display()))?;
     println!("\nThe sample's events, with what the rules spliced in (whole events: {}):", tagged.display());
     for (number, line) in text.lines().enumerate() {
         let name = between(line, "\"eventName\":\"", "\"").unwrap_or("?");

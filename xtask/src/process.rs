@@ -9,7 +9,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Installs the wasm target unless it is there. Without rustup, the build says what is missing.
 pub(crate) fn install_target(root: &Path) -> Result<()> {
-    let Ok(installed) = Command::new("rustup").args(["target", "list", "--installed"]).current_dir(root).output()
+    let Ok(installed) =
+        Command::new("rustup").args(["target", "list", "--installed"]).current_dir(root).output()
     else {
         return Ok(());
     };

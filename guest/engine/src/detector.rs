@@ -296,6 +296,8 @@ impl Detector {
                     continue;
                 };
                 match fact(&mut matcher, spec, number, event, outcome) {
+                    // An event that several of the correlation's rules match is still one event.
+                    Some((group, _)) if facts.iter().any(|fact: &Fact| fact.is_of(correlation, &group)) => {}
                     Some((group, entry)) => facts.push(Fact { correlation, group, entry }),
                     None => {
                         if let Some(statistics) = self.correlator.statistics.get_mut(correlation.0 as usize) {

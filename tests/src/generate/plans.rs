@@ -5,9 +5,9 @@ use proptest::sample::select;
 use regex_automata::dfa::{StartKind, dense};
 use std::sync::LazyLock;
 use tripwasm_plan::{
-    Action, Calculation, Case, CaseRule, Cidr, Comparison, Condition, Correlation, Field, FieldId, FieldSource,
-    Literal, Logic, Measure, Observed, Operand, Operator, Part, Pattern, Piece, Plan, Predicate, PredicateId,
-    Reference, Rule, RuleIndex, Settings, Source, Test, Types, Window, fold_char,
+    Action, Calculation, Case, CaseRule, Cidr, Comparison, Condition, Correlation, Field, FieldId,
+    FieldSource, Literal, Logic, Measure, Observed, Operand, Operator, Part, Pattern, Piece, Plan, Predicate,
+    PredicateId, Reference, Rule, RuleIndex, Settings, Source, Test, Types, Window, fold_char,
 };
 
 /// Event paths of every generated plan; calculated fields stand behind them.
@@ -38,24 +38,27 @@ pub fn plan() -> impl Strategy<Value = Plan> {
         .collect();
     let detections = prop::collection::vec((condition(PREDICATES), any::<bool>()), DETECTIONS as usize);
     let correlations = prop::collection::vec(correlation(paths + CALCULATED), 0..3);
-    (calculated, predicates, detections, correlations).prop_map(|(calculated, predicates, detections, correlations)| {
-        let path = |path: &str| Field { name: path.into(), source: FieldSource::Path(path.into()) };
-        let calculated = calculated
-            .into_iter()
-            .map(|calculation| Field { name: "c".into(), source: FieldSource::Calculated(calculation) });
-        let detections =
-            detections.into_iter().map(|(condition, reported)| (Logic::Detection(condition), reported));
-        let correlations = correlations.into_iter().map(|correlation| (Logic::Correlation(correlation), true));
-        let rules = detections.chain(correlations).enumerate();
-        Plan {
-            rules: rules.map(|(index, (logic, reported))| rule(index, logic, reported)).collect(),
-            fields: PATHS.map(path).into_iter().chain(calculated).collect(),
-            predicates,
-            time: vec![FieldId(0)],
-            event_id: vec![FieldId(1)],
-            settings: Settings::default(),
-        }
-    })
+    (calculated, predicates, detections, correlations).prop_map(
+        |(calculated, predicates, detections, correlations)| {
+            let path = |path: &str| Field { name: path.into(), source: FieldSource::Path(path.into()) };
+            let calculated = calculated
+                .into_iter()
+                .map(|calculation| Field { name: "c".into(), source: FieldSource::Calculated(calculation) });
+            let detections =
+                detections.into_iter().map(|(condition, reported)| (Logic::Detection(condition), reported));
+            let correlations =
+                correlations.into_iter().map(|correlation| (Logic::Correlation(correlation), true));
+            let rules = detections.chain(correlations).enumerate();
+            Plan {
+                rules: rules.map(|(index, (logic, reported))| rule(index, logic, reported)).collect(),
+                fields: PATHS.map(path).into_iter().chain(calculated).collect(),
+                predicates,
+                time: vec![FieldId(0)],
+                event_id: vec![FieldId(1)],
+                settings: Settings::default(),
+            }
+        },
+    )
 }
 
 fn rule(index: usize, logic: Logic, reported: bool) -> Rule {
@@ -102,7 +105,8 @@ fn calculation(below: u32) -> impl Strategy<Value = Calculation> {
         Literal::Text(String::new()),
     ]);
     let operand =
-        prop_oneof![3 => field(below).prop_map(Operand::Field), 1 => literal.prop_map(Operand::Literal)].boxed();
+        prop_oneof![3 => field(below).prop_map(Operand::Field), 1 => literal.prop_map(Operand::Literal)]
+            .boxed();
     let operands = prop::collection::vec(operand.clone(), 1..4);
     let case = (condition(PATH_PREDICATES), operand.clone()).prop_map(|(when, value)| Case { when, value });
     let part = select(vec![Part::First, Part::Last, Part::Nth(0), Part::Nth(1), Part::Nth(9)]);
@@ -113,8 +117,11 @@ fn calculation(below: u32) -> impl Strategy<Value = Calculation> {
         operands.prop_map(Calculation::FirstTruthy),
         (prop::collection::vec(case, 1..3), prop::option::of(operand.clone()))
             .prop_map(|(cases, otherwise)| Calculation::Cases { cases, otherwise }),
-        (operand.clone(), separator, part)
-            .prop_map(|(of, separator, part)| Calculation::Split { of, separator: separator.into(), part }),
+        (operand.clone(), separator, part).prop_map(|(of, separator, part)| Calculation::Split {
+            of,
+            separator: separator.into(),
+            part
+        }),
         operand.prop_map(Calculation::Lower),
     ]
 }
@@ -127,14 +134,8 @@ fn test(below: u32) -> impl Strategy<Value = Test> {
     let types = || select(vec![Types::Any, Types::Any, Types::Strict]);
     let case = || select(vec![CaseRule::Fold, CaseRule::Exact]);
     let number = || select(vec!["0", "1", "10", "1.0", "-2.5", "9007199254740993", "1e1", "1e400"]);
-    let operator = select(vec![
-        Operator::Lt,
-        Operator::Lte,
-        Operator::Gt,
-        Operator::Gte,
-        Operator::Eq,
-        Operator::Neq,
-    ]);
+    let operator =
+        select(vec![Operator::Lt, Operator::Lte, Operator::Gt, Operator::Gte, Operator::Eq, Operator::Neq]);
     let reference =
         select(vec![Reference::Equals, Reference::StartsWith, Reference::EndsWith, Reference::Contains]);
     let networks = select(vec![
@@ -165,16 +166,13 @@ fn test(below: u32) -> impl Strategy<Value = Test> {
 fn pattern() -> impl Strategy<Value = Pattern> {
     let literal = || {
         select(vec![
-            "", "x", "X", "xy", "É", "1", "10", "true", "null", "[", "{\"k\":", "1.0", "s", "k", "\u{fffd}", "\\",
-            "\\\"", "\n", "\\u001f", "/", "[]", "{}", ",", "1]",
+            "", "x", "X", "xy", "É", "1", "10", "true", "null", "[", "{\"k\":", "1.0", "s", "k", "\u{fffd}",
+            "\\", "\\\"", "\n", "\\u001f", "/", "[]", "{}", ",", "1]",
         ])
         .prop_map(str::to_owned)
     };
-    let piece = prop_oneof![
-        literal().prop_map(Piece::Literal),
-        Just(Piece::AnyText),
-        Just(Piece::OneCharacter),
-    ];
+    let piece =
+        prop_oneof![literal().prop_map(Piece::Literal), Just(Piece::AnyText), Just(Piece::OneCharacter),];
     prop_oneof![
         1 => Just(Pattern::Anything),
         3 => literal().prop_map(Pattern::Equals),
@@ -211,7 +209,8 @@ fn correlation(below: u32) -> impl Strategy<Value = Correlation> {
         (1..15_u64).prop_map(|gap_ms| Window::Session { gap_ms }),
         prop::option::of(1..20_u64).prop_map(|forget_ms| Window::FirstSeen { forget_ms }),
     ];
-    let operator = select(vec![Operator::Gte, Operator::Gte, Operator::Gt, Operator::Eq, Operator::Neq, Operator::Lte]);
+    let operator =
+        select(vec![Operator::Gte, Operator::Gte, Operator::Gt, Operator::Eq, Operator::Neq, Operator::Lte]);
     let comparison = (operator, 1..5_u64).prop_map(|(operator, value)| Comparison { operator, value });
     let comparisons = prop::collection::vec(comparison, 1..3);
     let grouped = any::<bool>();
@@ -238,15 +237,19 @@ fn correlation(below: u32) -> impl Strategy<Value = Correlation> {
                 timespan_ms,
                 observed: observed
                     .iter()
-                    .map(|(field, values)| Observed { name: field.0.to_string(), values: *values, distinct: true })
+                    .map(|(field, values)| Observed {
+                        name: field.0.to_string(),
+                        values: *values,
+                        distinct: true,
+                    })
                     .collect(),
             }
         },
     )
 }
 
-/// First-seen has a condition of its own. In a sliding window `neq` may hold, fail and hold again over windows that
-/// begin with the same event: two alerts of one id.
+/// First-seen has a condition of its own. In a sliding window `neq` may hold, fail and hold again over
+/// windows that begin with the same event: two alerts of one id.
 fn condition_in(window: Window, mut condition: Vec<Comparison>) -> Vec<Comparison> {
     match window {
         Window::FirstSeen { .. } => vec![Comparison { operator: Operator::Eq, value: 1 }],

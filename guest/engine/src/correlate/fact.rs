@@ -51,6 +51,10 @@ impl core::fmt::Display for FactError {
 impl core::error::Error for FactError {}
 
 impl Fact {
+    pub(crate) fn is_of(&self, correlation: RuleIndex, group: &[String]) -> bool {
+        self.correlation == correlation && self.group == group
+    }
+
     /// The shuffle key: equal for facts of one correlation and group, different otherwise.
     pub fn key(&self) -> Vec<u8> {
         postcard::to_allocvec(&(self.correlation, &self.group)).unwrap_or_default()

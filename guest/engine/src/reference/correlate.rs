@@ -55,8 +55,8 @@ impl<'p> Facts<'p> {
         Facts { duplicates, correlations: correlations.collect() }
     }
 
-    /// Adds what an event for which these rules hold means to correlations. An event enters a group once, through
-    /// the first of the correlation's sources that holds and gives the group.
+    /// Adds what an event for which these rules hold means to correlations. An event enters a group once,
+    /// through the first of the correlation's sources that holds and gives the group.
     pub(super) fn add(&mut self, event: &Event<'_>, holding: &[RuleIndex]) {
         for groups in &mut self.correlations {
             for source in groups.correlation.sources.iter().filter(|source| holding.contains(&source.rule)) {

@@ -48,7 +48,8 @@ mod tests {
         }
     }
 
-    /// Letters that the regular expressions' tables know alone are left out: the standard library's are newer.
+    /// Letters that the regular expressions' tables know alone are left out: the standard library's are
+    /// newer.
     #[test]
     fn folding_is_that_of_case_insensitive_regular_expressions() {
         for character in '\0'..=char::MAX {

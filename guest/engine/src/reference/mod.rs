@@ -1,7 +1,8 @@
 //! The slow, obvious evaluator: says what is right.
 //!
-//! It parses each line into a tree, looks every field up, tries every rule and keeps every fact until the end. It
-//! shares nothing with the fast path but the plan and the findings, so that agreement of the two means something.
+//! It parses each line into a tree, looks every field up, tries every rule and keeps every fact until the
+//! end. It shares nothing with the fast path but the plan and the findings, so that agreement of the two
+//! means something.
 
 mod calculate;
 mod correlate;
@@ -29,8 +30,8 @@ pub struct Outcome {
     pub closed: Vec<Alert>,
 }
 
-/// Evaluates newline-separated JSON events as one whole: as if the lateness were infinite and the input had ended.
-/// `first_event` is the position of the first line.
+/// Evaluates newline-separated JSON events as one whole: as if the lateness were infinite and the input had
+/// ended. `first_event` is the position of the first line.
 pub fn evaluate(plan: &Plan, input: &[u8], first_event: u64, duplicates: Duplicates) -> Outcome {
     let mut outcome = Outcome { matches: Vec::new(), remarks: Vec::new(), closed: Vec::new() };
     let mut facts = correlate::Facts::new(plan, duplicates);

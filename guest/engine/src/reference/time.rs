@@ -27,7 +27,8 @@ fn of_number(number: &str) -> Option<Timestamp> {
     milliseconds.is_finite().then_some(milliseconds as Timestamp)
 }
 
-/// `2023-07-10T11:42:00Z`; also with a space for `T`, with a fraction, with an offset, or without a zone (UTC).
+/// `2023-07-10T11:42:00Z`; also with a space for `T`, with a fraction, with an offset, or without a zone
+/// (UTC).
 fn of_text(text: &str) -> Option<Timestamp> {
     let mut rest = text.as_bytes();
     let year = number(&mut rest, 4)?;

@@ -3,8 +3,8 @@
 use super::json::Json;
 use tripwasm_plan::{FieldSource, Plan};
 
-/// Every value at a dotted path: a top-level member whose key is the whole path wins over the walk. An array stands
-/// for itself and for each of its elements. Empty if there is nothing.
+/// Every value at a dotted path: a top-level member whose key is the whole path wins over the walk. An array
+/// stands for itself and for each of its elements. Empty if there is nothing.
 pub(super) fn values_at<'e>(event: &'e Json, path: &str) -> Vec<&'e Json> {
     let ends = match event.member(path) {
         Some(value) => vec![value],

@@ -13,8 +13,8 @@ pub(super) struct Stretch {
     pub(super) events: core::ops::Range<usize>,
 }
 
-/// The stretches of a group's events that satisfy `condition`, which is given a range of events.
-/// `times` are the events' times, ascending; first-seen windows name the least of `positions` among equal times.
+/// The stretches of a group's events that satisfy `condition`, which is given a range of events. `times` are
+/// the events' times, ascending; first-seen windows name the least of `positions` among equal times.
 pub(super) fn stretches(
     window: Window,
     timespan_ms: u64,

@@ -1,6 +1,6 @@
 //! Where the wanted values of one event stand.
 
-use super::trie::NodeId;
+use super::trie::{NO_NODE, NodeId};
 
 /// JSON types, as far as their text differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,19 +81,11 @@ impl Spans {
         }
     }
 
-    /// Takes back the values from the `first` on whose place fits.
+    /// Takes back the values from the `first` on whose place fits. The others keep their numbers.
     pub(super) fn forget(&mut self, first: u32, fits: impl Fn(NodeId) -> bool) {
-        let mut kept = first as usize;
-        for at in first as usize..self.all.len() {
-            if let Some(&span) = self.all.get(at)
-                && !fits(span.node)
-                && let Some(place) = self.all.get_mut(kept)
-            {
-                *place = span;
-                kept += 1;
-            }
+        for span in self.all.iter_mut().skip(first as usize).filter(|span| fits(span.node)) {
+            span.node = NO_NODE;
         }
-        self.all.truncate(kept);
     }
 
     pub(super) fn link(&mut self) {

@@ -37,6 +37,9 @@ fn the_last_of_two_equal_keys_wins() {
     assert!(scanner.duplicate_key());
     assert_eq!(texts(&scanner, nodes[0].0, line), ["[3]", "3"]);
     assert_eq!(texts(&scanner, nodes[1].0, line), ["1"]);
+    let line = r#"{"a":null,"c":"X","a":null,"c":null}"#;
+    scanner.scan(&trie, line).unwrap();
+    assert_eq!(texts(&scanner, nodes[1].0, line), ["null"], "behind another doubled key");
     scanner.scan(&trie, r#"{"a":[{"b":1},{"b":2}],"z":1,"z":2}"#).unwrap();
     assert!(!scanner.duplicate_key(), "two objects, and a key that nobody reads");
 }

@@ -30,7 +30,7 @@ pub(crate) fn text_time(text: &str) -> Option<Timestamp> {
         return None;
     }
     let minutes = (days_since_epoch(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
-    Some((minutes * 60 + second) * 1000 + millisecond)
+    in_calendar((minutes * 60 + second) * 1000 + millisecond)
 }
 
 /// The time a JSON number says: milliseconds since the epoch.
@@ -42,6 +42,11 @@ pub(crate) fn number_time(number: &str) -> Option<Timestamp> {
             time as i64
         }
     };
+    in_calendar(time)
+}
+
+/// A time that four digits of a year can say.
+fn in_calendar(time: Timestamp) -> Option<Timestamp> {
     (YEAR_0_START..=YEAR_9999_END).contains(&time).then_some(time)
 }
 
@@ -120,7 +125,8 @@ mod tests {
             ("2023-07-10T11:42:00Z", Some(1_688_989_320_000)),
             ("2024-06-02 20:16:32.000000000", Some(1_717_359_392_000)),
             ("2021-10-19 04:50:27", Some(1_634_619_027_000)),
-            ("2000-02-29t23:59:59.1239+01:00", Some(951_865_199_123 - 0)),
+            ("2000-02-29t23:59:59.1239+01:00", Some(951_865_199_123)),
+            ("0000-01-01T00:00:00+00:01", None),
             ("1969-12-31T23:59:59.999Z", Some(-1)),
             ("2016-12-31T23:59:60Z", Some(1_483_228_800_000)),
             ("0000-03-01T00:00:00Z", Some(-62_162_035_200_000)),
