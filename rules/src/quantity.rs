@@ -92,7 +92,7 @@ mod tests {
     fn sizes() {
         assert_eq!(size_bytes("256MiB"), Some(256 << 20));
         assert_eq!(size_bytes("1 GB"), Some(1_000_000_000));
-        assert_eq!(size_bytes("12"), None);
+        assert_eq!(size_bytes("12"), Some(12));
         assert_eq!(size_bytes("MiB"), None);
     }
 

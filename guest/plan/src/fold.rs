@@ -41,7 +41,9 @@ mod tests {
             }
             let folded = fold_char(c);
             let in_class = class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&folded));
-            assert!(in_class, "{c:?} folds to {folded:?}, which is another letter");
+            // The standard library may know letters of a later Unicode version.
+            let is_known = class.ranges().iter().map(|range| range.len()).sum::<usize>() > 1;
+            assert!(in_class || !is_known, "{c:?} folds to {folded:?}, which is another letter");
         }
     }
 }
