@@ -3,7 +3,7 @@
 /// Longest line that is evaluated. CloudTrail records stop at 1 MB (256 KB without extended data); four times that leaves room for enrichment.
 pub const EVENT_BYTES_MAX: usize = 4 << 20;
 
-/// Deepest nesting that is evaluated. Real events stay under 30; one word of stack is kept per level.
+/// Deepest nesting that is evaluated. Real events stay under 30; 24 bytes are kept per level.
 pub const NESTING_DEPTH_MAX: usize = 1024;
 
 /// Events that an alert lists at most.

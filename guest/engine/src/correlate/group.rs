@@ -1,7 +1,7 @@
 //! One group of one correlation: what is settled, what is pending, and the alerts announced.
 
+use super::Entry;
 use super::machine::{Machine, Phase, Signal, Spec};
-use super::{Entry, counts_again};
 use crate::alert_id;
 use crate::finding::{Alert, AlertState};
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ impl Group {
         alerts: &mut Vec<Alert>,
     ) -> Arrival {
         let at = self.pending.partition_point(|other| other.order() < entry.order());
-        if !counts_again(duplicates) && self.is_known(at, &entry) {
+        if duplicates == Duplicates::Once && self.is_known(at, &entry) {
             return Arrival::Duplicate;
         }
         self.pending_bytes += entry.bytes();

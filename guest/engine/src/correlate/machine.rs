@@ -100,12 +100,11 @@ impl Spec {
     /// How long after a pending event something may be due at the earliest.
     pub(super) fn patience(&self) -> Timestamp {
         match self.correlation.window {
-            Window::FirstSeen { .. } => 1,
+            // A first sighting is decided, and a tumbling window may end, right behind the event.
+            Window::FirstSeen { .. } | Window::Tumbling => 1,
             Window::Session { gap_ms } => {
                 self.timespan.min(Timestamp::try_from(gap_ms).unwrap_or(Timestamp::MAX))
             }
-            // A tumbling window may end right behind the event.
-            Window::Tumbling => 1,
             Window::Sliding | Window::Anchored => self.timespan,
         }
     }

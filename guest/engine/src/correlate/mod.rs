@@ -22,7 +22,7 @@ use machine::Spec;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use tripwasm_plan::{Duplicates, Logic, Plan, RuleIndex, Settings, Timestamp};
+use tripwasm_plan::{Logic, Plan, RuleIndex, Settings, Timestamp};
 
 /// Counts of one rule since the detector began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,11 +191,6 @@ impl Correlator {
             self.timers.insert((due, index as u32, Rc::clone(key)));
         }
     }
-}
-
-/// Whether an event delivered again counts.
-fn counts_again(duplicates: Duplicates) -> bool {
-    duplicates == Duplicates::Count
 }
 
 /// How many alerts from number `before` on are final.
