@@ -5,6 +5,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tripwasm::build::{Carried, Target, build};
+use tripwasm::{CompileCache, Module, Runtime, RuntimeOptions};
+use tripwasm_tests::rules::compile_pack;
 
 /// Who may use whom inside the workspace. `tests` and `xtask` may use all, and nobody uses them.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -46,6 +49,17 @@ fn some_libraries_have_one_home() {
             assert!(is_home || !member.uses.contains(*library), "{} must not use {library}", member.name);
         }
     }
+}
+
+#[test]
+fn the_finished_module_imports_nothing() {
+    let contract = std::fs::read_to_string(root().join("wit/detect.wit")).unwrap();
+    assert!(!contract.lines().any(|line| line.trim_start().starts_with("import ")), "the world exports only");
+    let plan = compile_pack(&root().join("rules/cloudtrail"), None).unwrap();
+    let runtime = Runtime::new(RuntimeOptions { cache: CompileCache::Off }).unwrap();
+    let wasm = build(&runtime, &plan, Target::Component, Carried::Nothing).unwrap();
+    let imports = Module::load(&runtime, &wasm).unwrap().imports().to_vec();
+    assert!(imports.is_empty(), "the module imports {imports:?}");
 }
 
 #[test]
