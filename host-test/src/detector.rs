@@ -3,7 +3,7 @@
 use wasmtime::{ResourceLimiter, Store, Trap};
 
 use crate::bindings::detector::{
-    AlertFinding, ConfigError, Counts, Mode, ModuleInfo, Options, Output, Report, StateError,
+    AlertFinding, ConfigError, Counts, LostState, Mode, ModuleInfo, Options, Output, Report, StateError,
 };
 use crate::bindings::{LogFilter, LogFilterPre};
 use crate::runtime::TICK;
@@ -135,13 +135,14 @@ impl Detector {
         })
     }
 
-    /// Puts a snapshot in the place of the state.
-    pub fn restore(&mut self, state: &[u8]) -> Result<(), DetectorError> {
+    /// Puts a snapshot in the place of the state. Returns the correlations whose state was dropped because they were changed
+    /// or removed since.
+    pub fn restore(&mut self, state: &[u8]) -> Result<Vec<LostState>, DetectorError> {
         let outcome = self.call("restore", |instance| {
             let Instance { store, filter } = instance;
             filter.tripwasm_detect_detector().call_restore(store, state)
         })?;
-        outcome.map_err(|error| {
+        let lost = outcome.map_err(|error| {
             DetectorError::State(match error {
                 StateError::Damaged => "damaged",
                 StateError::OtherVersion => "of another version of the engine",
@@ -150,7 +151,7 @@ impl Detector {
         })?;
         self.note_statistics();
         self.keep_checkpoint(state.to_vec());
-        Ok(())
+        Ok(lost)
     }
 
     /// Runs one call. A trap ends the instance; a new one stands in its place before this returns.
@@ -267,7 +268,8 @@ impl Instance {
         // The module wrote these bytes itself, under the same rules.
         outcome
             .map_err(DetectorError::Start)?
-            .map_err(|_| DetectorError::State("not taken back by the module"))
+            .map_err(|_| DetectorError::State("not taken back by the module"))?;
+        Ok(())
     }
 }
 

@@ -53,6 +53,7 @@ pub fn combine(left: &Counts, right: &Counts, with: fn(u64, u64) -> u64) -> Coun
         ungrouped: with(left.ungrouped, right.ungrouped),
         duplicate: with(left.duplicate, right.duplicate),
         refused: with(left.refused, right.refused),
+        evicted: with(left.evicted, right.evicted),
         groups: left.groups,
     });
     Counts {
@@ -62,11 +63,13 @@ pub fn combine(left: &Counts, right: &Counts, with: fn(u64, u64) -> u64) -> Coun
         rules: rules.collect(),
         watermark: left.watermark,
         state_bytes: left.state_bytes,
+        evictions: left.evictions.clone(),
     }
 }
 
 fn nothing(rules: usize) -> Counts {
-    let rule = RuleCounts { matched: 0, late: 0, ungrouped: 0, duplicate: 0, refused: 0, groups: 0 };
+    let rule =
+        RuleCounts { matched: 0, late: 0, ungrouped: 0, duplicate: 0, refused: 0, evicted: 0, groups: 0 };
     Counts {
         events: 0,
         future_events: 0,
@@ -74,5 +77,6 @@ fn nothing(rules: usize) -> Counts {
         rules: vec![rule; rules],
         watermark: None,
         state_bytes: 0,
+        evictions: Vec::new(),
     }
 }

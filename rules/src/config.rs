@@ -61,6 +61,7 @@ impl Configuration {
                 id: shared.id.unwrap_or_else(|| ["eventID", "metadata.uid"].map(str::to_owned).to_vec()),
             },
             plan_settings: tripwasm_plan::Settings {
+                learn_from: None,
                 lateness_ms: shared.lateness_ms.unwrap_or(defaults.lateness_ms),
                 duplicates: shared.duplicates.unwrap_or(defaults.duplicates),
                 state_bytes_max: shared.state_bytes_max.unwrap_or(defaults.state_bytes_max),

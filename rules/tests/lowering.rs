@@ -1,8 +1,8 @@
 //! What rules mean, in the plan's terms.
 
 use tripwasm_plan::{
-    CaseRule, Cidr, Condition, FieldId, FieldSource, Logic, Measure, Operator, Pattern, Plan, Reference,
-    RuleIndex, Test, Types, Window,
+    CaseRule, Cidr, Condition, Decimal, FieldId, FieldSource, Logic, Measure, Operator, Pattern, Plan,
+    Reference, RuleIndex, Test, Types, Window,
 };
 use tripwasm_rules::{Compiled, OnError, SourceFile, compile};
 
@@ -55,6 +55,7 @@ fn field(plan: &Plan, id: FieldId) -> String {
         FieldSource::Path(path) if *path == field.name => path.clone(),
         FieldSource::Path(path) => format!("{}@{path}", field.name),
         FieldSource::Calculated(_) => format!("{}()", field.name),
+        FieldSource::Leaves => "leaves".to_owned(),
     }
 }
 
@@ -63,6 +64,7 @@ fn test_text(plan: &Plan, test: &Test) -> String {
     match test {
         Test::Exists => "exists".to_owned(),
         Test::Null => "null".to_owned(),
+        Test::Members { quantifier, scope } => format!("{quantifier:?} of scope {scope}"),
         Test::Text { pattern, case, types } => {
             let case = if *case == CaseRule::Exact { "cased " } else { "" };
             let pattern = match pattern {
@@ -291,15 +293,15 @@ tripwasm: { window: session, gap: 5m, alert: { values: [who], distinct: [eventNa
     assert_eq!(found.timespan_ms, 900_000);
     let operators: Vec<_> =
         found.condition.iter().map(|comparison| (comparison.operator, comparison.value)).collect();
-    assert_eq!(operators, [(Operator::Lt, 10), (Operator::Gte, 3)]);
+    assert_eq!(operators, [(Operator::Lt, Decimal::whole(10)), (Operator::Gte, Decimal::whole(3))]);
     let fields = |ids: &[FieldId]| ids.iter().map(|&id| field(&plan, id)).collect::<Vec<_>>();
     assert_eq!(
         found.sources.iter().map(|source| source.rule).collect::<Vec<_>>(),
         [RuleIndex(1), RuleIndex(0)]
     );
-    assert_eq!(fields(&found.sources[0].group_by), ["who", "src"]);
-    assert_eq!(fields(&found.sources[1].group_by), ["who()", "sourceIPAddress"]);
-    assert_eq!(fields(&found.sources[1].counted), ["eventName", "b"]);
+    assert_eq!(fields(&found.sources[0].reads.group_by), ["who", "src"]);
+    assert_eq!(fields(&found.sources[1].reads.group_by), ["who()", "sourceIPAddress"]);
+    assert_eq!(fields(&found.sources[1].reads.measured), ["eventName", "b"]);
     let observed: Vec<_> =
         found.observed.iter().map(|field| (field.name.as_str(), field.values, field.distinct)).collect();
     assert_eq!(observed, [("who", true, true), ("eventName", false, true)]);

@@ -2,10 +2,10 @@
 
 use crate::bindings::exports::tripwasm::detect::detector as wit;
 use tripwasm_engine::finding::{Alert, AlertState, Finding, Match, Reason, Remark};
-use tripwasm_engine::{Mode, Output, Report, VerdictAction};
-use tripwasm_plan::{Action, Correlation, Duplicates, Level, Logic, Rule, Settings};
+use tripwasm_engine::{Eviction, Mode, Output, Report, VerdictAction};
+use tripwasm_plan::{Action, Correlation, Duplicates, Level, Logic, Rule, RuleIndex, Settings};
 
-pub(crate) fn rule_info(rule: &Rule) -> wit::RuleInfo {
+pub(crate) fn rule_info(rule: &Rule, group_bytes_max: Option<u64>) -> wit::RuleInfo {
     wit::RuleInfo {
         id: rule.id.clone(),
         name: rule.name.clone(),
@@ -22,6 +22,7 @@ pub(crate) fn rule_info(rule: &Rule) -> wit::RuleInfo {
             Action::Drop => wit::Action::Drop,
         },
         reported: rule.reported,
+        group_bytes_max,
     }
 }
 
@@ -33,6 +34,7 @@ pub(crate) fn options(settings: Settings) -> wit::Options {
             Duplicates::Count => wit::Duplicates::Count,
         },
         state_bytes_max: settings.state_bytes_max,
+        learn_from: settings.learn_from,
     }
 }
 
@@ -44,6 +46,7 @@ pub(crate) fn settings(options: &wit::Options) -> Settings {
             wit::Duplicates::Count => Duplicates::Count,
         },
         state_bytes_max: options.state_bytes_max,
+        learn_from: options.learn_from,
     }
 }
 
@@ -85,10 +88,7 @@ pub(crate) fn output(output: Output, rules: &[Rule]) -> wit::Output {
 }
 
 pub(crate) fn alert(alert: Alert, rules: &[Rule]) -> wit::AlertFinding {
-    let correlation = rules.get(alert.rule.0 as usize).and_then(|rule| match &rule.logic {
-        Logic::Correlation(correlation) => Some(correlation),
-        Logic::Detection(_) => None,
-    });
+    let correlation = correlation(rules, alert.rule);
     let (events, event_ids) =
         alert.events.into_iter().map(|event| (event.event, event.event_id.unwrap_or_default())).unzip();
     wit::AlertFinding {
@@ -109,7 +109,21 @@ pub(crate) fn alert(alert: Alert, rules: &[Rule]) -> wit::AlertFinding {
         event_ids,
         observations: observations(alert.observations, correlation),
         truncated: alert.truncated,
+        measured: alert.measured.map(|measured| measured.to_string()),
+        uncounted: alert.uncounted,
         opened_by: alert.opened_by,
+    }
+}
+
+pub(crate) fn eviction(eviction: Eviction, rules: &[Rule]) -> wit::Eviction {
+    let group = group(eviction.group, correlation(rules, eviction.rule));
+    wit::Eviction { rule: eviction.rule.0, group }
+}
+
+fn correlation(rules: &[Rule], index: RuleIndex) -> Option<&Correlation> {
+    match &rules.get(index.0 as usize)?.logic {
+        Logic::Correlation(correlation) => Some(correlation),
+        Logic::Detection(_) => None,
     }
 }
 
@@ -137,7 +151,7 @@ fn match_finding(found: Match) -> wit::MatchFinding {
     wit::MatchFinding { event: found.event, rule: found.rule.0, time: found.time, event_id: found.event_id }
 }
 
-fn remarks(remarks: &[Remark]) -> Vec<wit::Remark> {
+pub(crate) fn remarks(remarks: &[Remark]) -> Vec<wit::Remark> {
     remarks.iter().map(|remark| wit::Remark { event: remark.event, reason: reason(remark.reason) }).collect()
 }
 

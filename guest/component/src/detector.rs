@@ -1,19 +1,23 @@
 //! The exported interface `detector`.
 
 use crate::bindings::exports::tripwasm::detect::detector::{
-    AlertFinding, ConfigError, Counts, Guest, Limits, Mode, ModuleInfo, Options, Output, Report, RuleCounts,
-    StateError, Timestamp,
+    AlertFinding, ConfigError, Counts, Guest, Lesson, Limits, LostState, Mode, ModuleInfo, Options, Output,
+    Report, RuleCounts, RuleInfo, StateError, Timestamp,
 };
 use crate::{Component, convert, instance};
-use tripwasm_engine::limits;
-use tripwasm_plan::Settings;
+use tripwasm_engine::{Detector, limits};
+use tripwasm_plan::{Rule, RuleIndex, Settings};
 
 impl Guest for Component {
     fn describe() -> ModuleInfo {
         instance::with(
             |detector| ModuleInfo {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                rules: detector.rules().iter().map(convert::rule_info).collect(),
+                rules: (0..)
+                    .zip(detector.rules())
+                    .map(|(index, rule)| rule_info(detector, index, rule))
+                    .collect(),
+                levels: detector.levels(),
                 fields: detector.field_paths().into_iter().map(str::to_owned).collect(),
                 limits: bounds(),
                 options: convert::options(detector.settings()),
@@ -21,6 +25,7 @@ impl Guest for Component {
             || ModuleInfo {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 rules: Vec::new(),
+                levels: 0,
                 fields: Vec::new(),
                 limits: bounds(),
                 options: convert::options(Settings::default()),
@@ -83,6 +88,11 @@ impl Guest for Component {
                     rules: statistics.rules.iter().map(rule_counts).collect(),
                     watermark: statistics.watermark,
                     state_bytes: statistics.state_bytes,
+                    evictions: statistics
+                        .evictions
+                        .into_iter()
+                        .map(|eviction| convert::eviction(eviction, detector.rules()))
+                        .collect(),
                 }
             },
             || Counts {
@@ -92,6 +102,7 @@ impl Guest for Component {
                 rules: Vec::new(),
                 watermark: None,
                 state_bytes: 0,
+                evictions: Vec::new(),
             },
         )
     }
@@ -100,14 +111,35 @@ impl Guest for Component {
         instance::with(|detector| detector.snapshot(), Vec::new)
     }
 
-    fn restore(state: Vec<u8>) -> Result<(), StateError> {
+    fn restore(state: Vec<u8>) -> Result<Vec<LostState>, StateError> {
         let error = |error| match error {
             tripwasm_engine::StateError::OtherVersion => StateError::OtherVersion,
             tripwasm_engine::StateError::OtherRules => StateError::OtherRules,
             _ => StateError::Damaged,
         };
-        instance::with(|detector| detector.restore(&state).map_err(error), || Err(StateError::OtherRules))
+        let lost = |lost: tripwasm_engine::LostState| LostState { rule: lost.rule, groups: lost.groups };
+        instance::with(
+            |detector| {
+                let all = detector.restore(&state).map_err(error)?;
+                Ok(all.into_iter().map(lost).collect())
+            },
+            || Err(StateError::OtherRules),
+        )
     }
+
+    fn learn(events: Vec<u8>) -> Lesson {
+        instance::with(
+            |detector| {
+                let lesson = detector.learn(&events);
+                Lesson { learned: lesson.learned, remarks: convert::remarks(&lesson.remarks) }
+            },
+            || Lesson { learned: 0, remarks: Vec::new() },
+        )
+    }
+}
+
+fn rule_info(detector: &Detector, index: u32, rule: &Rule) -> RuleInfo {
+    convert::rule_info(rule, detector.group_bytes_max(RuleIndex(index)))
 }
 
 fn bounds() -> Limits {
@@ -126,6 +158,7 @@ fn rule_counts(rule: &tripwasm_engine::RuleStatistics) -> RuleCounts {
         ungrouped: rule.ungrouped,
         duplicate: rule.duplicate,
         refused: rule.refused,
+        evicted: rule.evicted,
         groups: rule.groups,
     }
 }

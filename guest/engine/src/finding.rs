@@ -1,7 +1,7 @@
 //! What evaluation gives back.
 
 use serde::{Deserialize, Serialize};
-use tripwasm_plan::{RuleIndex, Timestamp};
+use tripwasm_plan::{Decimal, RuleIndex, Timestamp};
 
 /// A reported rule holds for an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,11 @@ pub struct Alert {
     pub observations: Vec<Observation>,
     /// Whether `events` or some list of values was cut.
     pub truncated: bool,
+    /// The sum, average, median or percentile, of correlations that measure one: of a sliding alert when its condition
+    /// began to hold, else over the whole window.
+    pub measured: Option<Decimal>,
+    /// How many events the figures may lack because state reached a bound; 0 when they are exact.
+    pub uncounted: u64,
     /// The event whose arrival opened it; only when `state` is open.
     pub opened_by: Option<u64>,
 }

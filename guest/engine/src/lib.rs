@@ -17,8 +17,11 @@ mod sharded;
 mod tag;
 
 pub use correlate::{Entry, Fact, FactError, RuleStatistics, Step};
-pub use detector::{AlreadyRunning, Detector, Report, Statistics, Verdict, VerdictAction};
+pub use detector::{
+    AlreadyRunning, Detector, Eviction, Lesson, LostState, Report, Statistics, Verdict, VerdictAction,
+};
 pub use id::alert_id;
 pub use matcher::CompileError;
 pub use sealed::StateError;
+pub use sharded::Correlated;
 pub use tag::{Mode, Output};

@@ -17,3 +17,6 @@ pub const JUMP_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 
 /// So many events have to agree on a jump: one forged date must not blind every rule.
 pub const JUMP_EVENTS_MIN: usize = 100;
+
+/// Groups given up that the statistics name; their number is counted in any case.
+pub const EVICTIONS_TOLD_MAX: usize = 100;

@@ -5,7 +5,16 @@ use crate::detector::{Detector, LineOutcome};
 use crate::finding::Alert;
 use crate::scan::Lines;
 use crate::sealed;
-use tripwasm_plan::Timestamp;
+use tripwasm_plan::{Logic, RuleIndex, Timestamp};
+
+/// The outcome of [`Detector::correlate`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Correlated {
+    /// Alerts that opened, closed or were withdrawn.
+    pub alerts: Vec<Alert>,
+    /// Facts for correlations over those of this level.
+    pub facts: Vec<Fact>,
+}
 
 impl Detector {
     /// The facts of a batch. Any split of the input gives the same facts.
@@ -18,20 +27,37 @@ impl Detector {
         facts
     }
 
-    /// Feeds facts to the state of this detector, then pushes the watermark.
-    pub fn correlate(&mut self, facts: Vec<Fact>, watermark: Timestamp) -> Vec<Alert> {
+    /// Feeds facts of one level to the state of this detector, then pushes the watermark of that level.
+    pub fn correlate(&mut self, _level: u32, facts: Vec<Fact>, watermark: Timestamp) -> Correlated {
         let mut alerts = Vec::new();
         let before = self.statistics().watermark;
         for fact in facts {
             self.correlator.feed(fact, before, &self.settings, &mut alerts);
         }
         alerts.append(&mut self.close(watermark));
-        alerts
+        Correlated { alerts, facts: Vec::new() }
     }
 
     /// Feeds facts of one (correlation, group) to the state an engine keeps for it, empty at first. Pure.
     pub fn step(&self, state: &[u8], facts: Vec<Fact>, watermark: Timestamp) -> Result<Step, FactError> {
         self.correlator.step(self.rules_hash, state, facts, watermark, &self.settings)
+    }
+
+    /// The level of a correlation, see [`tripwasm_plan::Correlation::level`].
+    pub fn level(&self, correlation: RuleIndex) -> u32 {
+        match self.rules().get(correlation.0 as usize).map(|rule| &rule.logic) {
+            Some(Logic::Correlation(correlation)) => correlation.level,
+            _ => 0,
+        }
+    }
+
+    /// How many levels of correlations there are.
+    pub fn levels(&self) -> u32 {
+        let levels = self.rules().iter().filter_map(|rule| match &rule.logic {
+            Logic::Correlation(correlation) => Some(correlation.level + 1),
+            Logic::Detection(_) => None,
+        });
+        levels.max().unwrap_or(0)
     }
 
     /// A fact as bytes that travel.

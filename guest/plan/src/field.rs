@@ -20,10 +20,14 @@ pub struct Field {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FieldSource {
     /// A dotted path into the event. A top-level member whose key is the whole path wins over the walk;
-    /// an array on the path or at its end stands for each of its elements.
+    /// an array on the path or at its end stands for each of its elements. `name[2]` is the third element of an array
+    /// alone, `name[-1]` its last; such a path has no literal form. Inside a [`crate::Scope`] the path begins at the member,
+    /// and the empty path is the member itself.
     Path(String),
     /// A value made from other fields, which have smaller ids.
     Calculated(Calculation),
+    /// Every scalar value of the event but nulls, at any depth; keys are none. Sigma's keywords search it.
+    Leaves,
 }
 
 /// How a calculated field (Splunk's word; Panther says data model) gets its value.
@@ -53,6 +57,26 @@ pub enum Calculation {
     },
     /// The text in lower case (Unicode simple folding); absent when the value is no text.
     Lower(Operand),
+    /// A part of a time, as a number. The time is RFC 3339 text, whose parts are taken as written, whatever its offset, or a
+    /// number of milliseconds, taken as UTC; absent for anything else.
+    TimePart(Operand, TimePart),
+}
+
+/// Sigma's time modifiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimePart {
+    /// 0 to 59.
+    Minute,
+    /// 0 to 23.
+    Hour,
+    /// Day of the month, 1 to 31.
+    Day,
+    /// ISO 8601 week of the year, 1 to 53.
+    Week,
+    /// 1 to 12.
+    Month,
+    /// Such as 2024.
+    Year,
 }
 
 /// One case of [`Calculation::Cases`].

@@ -7,16 +7,22 @@
 
 mod codec;
 mod correlation;
+mod decimal;
 mod field;
 mod fold;
 mod predicate;
 
 pub use codec::{PLAN_FORMAT, PlanError, decode, encode};
-pub use correlation::{Comparison, Correlation, Measure, Observed, Operator, Source, Window};
-pub use field::{Calculation, Case, Field, FieldId, FieldSource, Literal, Operand, Part};
+pub use correlation::{
+    Clause, Comparison, Correlation, Measure, Observed, Onward, Operator, Order, Reads, Source,
+    TEMPORAL_SOURCES_MAX, Window,
+};
+pub use decimal::Decimal;
+pub use field::{Calculation, Case, Field, FieldId, FieldSource, Literal, Operand, Part, TimePart};
 pub use fold::fold_char;
 pub use predicate::{
-    CaseRule, Cidr, Condition, Pattern, Piece, Predicate, PredicateId, Reference, Test, Types,
+    CaseRule, Cidr, Condition, Pattern, Piece, Predicate, PredicateId, Quantifier, Reference, Scope, Test,
+    Types,
 };
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +43,8 @@ pub struct Plan {
     pub fields: Vec<Field>,
     /// Every distinct test of a field; conditions refer to them, so that rules share the work.
     pub predicates: Vec<Predicate>,
+    /// Conditions over members of arrays, which [`Test::Members`] refers to.
+    pub scopes: Vec<Scope>,
     /// Where an event's time stands: the first of these with a usable time counts.
     pub time: Vec<FieldId>,
     /// Where an event's unique id stands: the first of these that is a non-empty text counts.
@@ -62,8 +70,8 @@ pub struct Rule {
     pub author: Option<String>,
     /// What happens to a matched event where the pipeline may drop.
     pub action: Action,
-    /// Whether a match of this rule is a finding of its own; false for the base rules of a correlation
-    /// that does not say `generate: true`.
+    /// Whether a match or an alert of this rule is a finding of its own; false for what only correlations that do not
+    /// say `generate: true` refer to.
     pub reported: bool,
     /// What the rule looks for.
     pub logic: Logic,
@@ -129,8 +137,11 @@ pub struct Settings {
     pub lateness_ms: u64,
     /// Whether an event delivered again (same id and time) enters windows again.
     pub duplicates: Duplicates,
-    /// Bound on the memory that correlation state may take; facts beyond it are refused and counted.
+    /// Bound on the memory that correlation state may take; beyond it the least useful groups are given up and counted.
     pub state_bytes_max: u64,
+    /// When learning began ([`Correlation::learn_ms`]); none is the rule's earliest event. Instances that each see a part of
+    /// the events have to be told.
+    pub learn_from: Option<Timestamp>,
 }
 
 /// What a second delivery of one event does to windows; it is always matched, tagged and reported.
@@ -145,6 +156,11 @@ pub enum Duplicates {
 impl Default for Settings {
     /// 20 minutes of lateness (CloudTrail delivers within about 5, without guarantee), duplicates once, 256 MiB.
     fn default() -> Self {
-        Settings { lateness_ms: 20 * 60 * 1000, duplicates: Duplicates::Once, state_bytes_max: 256 << 20 }
+        Settings {
+            lateness_ms: 20 * 60 * 1000,
+            duplicates: Duplicates::Once,
+            state_bytes_max: 256 << 20,
+            learn_from: None,
+        }
     }
 }

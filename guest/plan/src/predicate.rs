@@ -1,6 +1,6 @@
 //! Tests of one field, and boolean conditions over them.
 
-use crate::FieldId;
+use crate::{Field, FieldId};
 use serde::{Deserialize, Serialize};
 
 /// Position of a predicate in [`crate::Plan::predicates`].
@@ -89,6 +89,40 @@ pub enum Test {
         /// Whether letters of either case are the same.
         case: CaseRule,
     },
+    /// Members of an array satisfy a condition together (`field[any]` of Sigma's array matching). The field's path
+    /// does not step into the array at its end; a value that is no array is one with that value alone, null or absence
+    /// is one without members.
+    Members {
+        /// How many have to.
+        quantifier: Quantifier,
+        /// Position of the condition in [`crate::Plan::scopes`].
+        scope: u32,
+    },
+}
+
+/// How many members of an array have to satisfy a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Quantifier {
+    /// At least one.
+    Any,
+    /// Every one, and there is one.
+    All,
+    /// Every one, if there is any.
+    AllOrEmpty,
+    /// Not one.
+    None,
+}
+
+/// A condition over one member of an array. Its predicates and fields are its own; its [`Test::Members`] refer to scopes
+/// that stand before it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Paths inside the member; never calculated.
+    pub fields: Vec<Field>,
+    /// Tests of these fields.
+    pub predicates: Vec<Predicate>,
+    /// Over these predicates.
+    pub condition: Condition,
 }
 
 /// Which JSON types a test accepts.

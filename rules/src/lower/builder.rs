@@ -45,7 +45,15 @@ impl Builder {
         event_id: Vec<FieldId>,
         settings: Settings,
     ) -> Plan {
-        Plan { rules, fields: self.fields, predicates: self.predicates, time, event_id, settings }
+        Plan {
+            rules,
+            fields: self.fields,
+            predicates: self.predicates,
+            scopes: Vec::new(),
+            time,
+            event_id,
+            settings,
+        }
     }
 
     fn field(&mut self, field: Field) -> FieldId {

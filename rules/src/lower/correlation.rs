@@ -18,7 +18,8 @@ use crate::{
 use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType};
 use std::collections::BTreeSet;
 use tripwasm_plan::{
-    Action, Comparison, Correlation, FieldId, Logic, Measure, Operator, Rule, RuleIndex, Source, Window,
+    Action, Comparison, Correlation, Decimal, FieldId, Logic, Measure, Operator, Reads, Rule, RuleIndex,
+    Source, Window,
 };
 
 /// Where documents stand in the plan: the rule of each, `None` for one that is left out.
@@ -61,6 +62,10 @@ impl Lowering<'_> {
             condition,
             window: window?,
             timespan_ms,
+            learn_ms: None,
+            suppress_ms: None,
+            level: 0,
+            onward: Vec::new(),
             observed: draft.block.observed.iter().map(|(observed, _)| observed.clone()).collect(),
         };
         Some(Rule {
@@ -153,18 +158,15 @@ impl Lowering<'_> {
         positions: &[Position],
         notes: &mut Notes<'_>,
     ) -> Option<Source> {
-        let counted: &[String] = match measure {
-            Measure::EventCount => &[],
-            Measure::ValueCount(fields) => fields,
-        };
         let observed: Vec<String> =
             parts.draft.block.observed.iter().map(|(observed, _)| observed.name.clone()).collect();
-        Some(Source {
+        let reads = Reads {
             group_by: self.source_fields(parts, base, &parts.rule.group_by, notes)?,
-            counted: self.source_fields(parts, base, counted, notes)?,
+            measured: self.source_fields(parts, base, measure.fields(), notes)?,
             observed: self.source_fields(parts, base, &observed, notes)?,
-            rule: positions.get(base).copied().flatten().unwrap_or(RuleIndex(0)),
-        })
+        };
+        let rule = positions.get(base).copied().flatten().unwrap_or(RuleIndex(0));
+        Some(Source { rule, reads, onward: Vec::new() })
     }
 
     fn source_fields(
@@ -214,7 +216,10 @@ fn measure(parts: &Parts<'_>, notes: &mut Notes<'_>) -> Option<(Measure, Vec<Com
     };
     let comparisons: Vec<Comparison> = predicates
         .iter()
-        .map(|&(operator, value)| Comparison { operator: plan_operator(operator), value })
+        .map(|&(operator, value)| Comparison {
+            operator: plan_operator(operator),
+            value: Decimal::whole(value),
+        })
         .collect();
     let span = parts.map.entry("condition").map_or(parts.draft.document.span, |entry| entry.key_span);
     if holds(&comparisons, 0) {
@@ -222,9 +227,8 @@ fn measure(parts: &Parts<'_>, notes: &mut Notes<'_>) -> Option<(Measure, Vec<Com
         notes.error(span, message, "add a lower bound such as `gte: 1`");
         return None;
     }
-    let candidates = comparisons.iter().flat_map(|comparison| {
-        [comparison.value.saturating_sub(1), comparison.value, comparison.value.saturating_add(1)]
-    });
+    let candidates =
+        predicates.iter().flat_map(|&(_, value)| [value.saturating_sub(1), value, value.saturating_add(1)]);
     if !candidates.into_iter().any(|count| holds(&comparisons, count)) {
         notes.error(span, "this condition can never hold", "correct its bounds");
         return None;
@@ -237,6 +241,7 @@ fn measure(parts: &Parts<'_>, notes: &mut Notes<'_>) -> Option<(Measure, Vec<Com
 }
 
 fn holds(comparisons: &[Comparison], count: u64) -> bool {
+    let count = Decimal::whole(count);
     comparisons.iter().all(|comparison| match comparison.operator {
         Operator::Lt => count < comparison.value,
         Operator::Lte => count <= comparison.value,

@@ -9,7 +9,7 @@ use tripwasm::build::{Carried, Target, build};
 use tripwasm::{CompileCache, Detector, DetectorOptions, LoadError, Module, Runtime, RuntimeOptions};
 use tripwasm_engine::finding::{Alert, AlertState, EventRef, Match, Observation, Reason, Remark};
 use tripwasm_engine::reference::Outcome;
-use tripwasm_plan::{Duplicates, Plan, RuleIndex, Settings};
+use tripwasm_plan::{Decimal, Duplicates, Plan, RuleIndex, Settings};
 
 /// What `tripwasm build` makes of the rules, as `tripwasm run` loads it.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ impl Engine for Component {
                 Duplicates::Count => wit::Duplicates::Count,
             },
             state_bytes_max: settings.state_bytes_max,
+            learn_from: settings.learn_from,
         };
         let mut detector = Detector::new(&module, options)?;
         let mut outcome = Outcome { matches: Vec::new(), remarks: Vec::new(), closed: Vec::new() };
@@ -113,6 +114,8 @@ fn alert(found: wit::AlertFinding) -> Alert {
         events: events.map(|(event, event_id)| EventRef { event, event_id: id(event_id) }).collect(),
         observations: found.observations.into_iter().map(observation).collect(),
         truncated: found.truncated,
+        measured: found.measured.and_then(|text| Decimal::parse(&text)),
+        uncounted: found.uncounted,
         opened_by: found.opened_by,
     }
 }

@@ -5,9 +5,9 @@ use proptest::sample::select;
 use regex_automata::dfa::{StartKind, dense};
 use std::sync::LazyLock;
 use tripwasm_plan::{
-    Action, Calculation, Case, CaseRule, Cidr, Comparison, Condition, Correlation, Field, FieldId,
+    Action, Calculation, Case, CaseRule, Cidr, Comparison, Condition, Correlation, Decimal, Field, FieldId,
     FieldSource, Literal, Logic, Measure, Observed, Operand, Operator, Part, Pattern, Piece, Plan, Predicate,
-    PredicateId, Reference, Rule, RuleIndex, Settings, Source, Test, Types, Window, fold_char,
+    PredicateId, Reads, Reference, Rule, RuleIndex, Settings, Source, Test, Types, Window, fold_char,
 };
 
 /// Event paths of every generated plan; calculated fields stand behind them.
@@ -53,6 +53,7 @@ pub fn plan() -> impl Strategy<Value = Plan> {
                 rules: rules.map(|(index, (logic, reported))| rule(index, logic, reported)).collect(),
                 fields: PATHS.map(path).into_iter().chain(calculated).collect(),
                 predicates,
+                scopes: vec![],
                 time: vec![FieldId(0)],
                 event_id: vec![FieldId(1)],
                 settings: Settings::default(),
@@ -211,7 +212,8 @@ fn correlation(below: u32) -> impl Strategy<Value = Correlation> {
     ];
     let operator =
         select(vec![Operator::Gte, Operator::Gte, Operator::Gt, Operator::Eq, Operator::Neq, Operator::Lte]);
-    let comparison = (operator, 1..5_u64).prop_map(|(operator, value)| Comparison { operator, value });
+    let comparison = (operator, 1..5_u64)
+        .prop_map(|(operator, value)| Comparison { operator, value: Decimal::whole(value) });
     let comparisons = prop::collection::vec(comparison, 1..3);
     let grouped = any::<bool>();
     let counted = prop::collection::vec(field(below), 0..3);
@@ -221,9 +223,12 @@ fn correlation(below: u32) -> impl Strategy<Value = Correlation> {
         |(window, condition, timespan_ms, grouped, counted, observed, sources)| {
             let source = |rule| Source {
                 rule: RuleIndex(rule),
-                group_by: if grouped { vec![GROUP] } else { vec![] },
-                counted: counted.clone(),
-                observed: observed.iter().map(|(field, _)| *field).collect(),
+                reads: Reads {
+                    group_by: if grouped { vec![GROUP] } else { vec![] },
+                    measured: counted.clone(),
+                    observed: observed.iter().map(|(field, _)| *field).collect(),
+                },
+                onward: vec![],
             };
             Correlation {
                 sources: sources.into_iter().map(source).collect(),
@@ -235,6 +240,10 @@ fn correlation(below: u32) -> impl Strategy<Value = Correlation> {
                 condition: condition_in(window, condition),
                 window,
                 timespan_ms,
+                learn_ms: None,
+                suppress_ms: None,
+                level: 0,
+                onward: vec![],
                 observed: observed
                     .iter()
                     .map(|(field, values)| Observed {
@@ -252,7 +261,7 @@ fn correlation(below: u32) -> impl Strategy<Value = Correlation> {
 /// windows that begin with the same event: two alerts of one id.
 fn condition_in(window: Window, mut condition: Vec<Comparison>) -> Vec<Comparison> {
     match window {
-        Window::FirstSeen { .. } => vec![Comparison { operator: Operator::Eq, value: 1 }],
+        Window::FirstSeen { .. } => vec![Comparison { operator: Operator::Eq, value: Decimal::whole(1) }],
         Window::Sliding => {
             condition.retain(|comparison| comparison.operator != Operator::Neq);
             condition

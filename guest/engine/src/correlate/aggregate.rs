@@ -87,6 +87,7 @@ impl Aggregate {
 
 /// Whether the measure meets every criterion.
 pub(super) fn meets(measure: u64, condition: &[Comparison]) -> bool {
+    let measure = tripwasm_plan::Decimal::whole(measure);
     condition.iter().all(|criterion| match criterion.operator {
         Operator::Lt => measure < criterion.value,
         Operator::Lte => measure <= criterion.value,

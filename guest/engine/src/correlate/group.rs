@@ -202,6 +202,8 @@ fn alert(spec: &Spec, key: &[String], signal: &Signal<'_>, state: AlertState) ->
         last: signal.aggregate.last,
         events: signal.aggregate.events(),
         observations: signal.aggregate.observations(observed),
+        measured: None,
+        uncounted: 0,
         truncated: signal.aggregate.is_truncated(observed),
         opened_by: None,
     }

@@ -75,7 +75,7 @@ impl Spec {
     fn holds(&self, aggregate: &Aggregate) -> bool {
         let measure = match self.correlation.measure {
             Measure::EventCount => aggregate.count,
-            Measure::ValueCount(_) => aggregate.distinct(),
+            _ => aggregate.distinct(),
         };
         meets(measure, &self.correlation.condition)
     }
@@ -142,7 +142,7 @@ impl Machine {
                 expire(recent, tuples, bytes, time.saturating_sub(spec.timespan));
                 let measure = match spec.correlation.measure {
                     Measure::EventCount => recent.len() as u64,
-                    Measure::ValueCount(_) => tuples.len() as u64,
+                    _ => tuples.len() as u64,
                 };
                 if meets(measure, &spec.correlation.condition) {
                     extend_run(run, spec, recent, slice, sink);

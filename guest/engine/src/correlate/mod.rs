@@ -37,6 +37,8 @@ pub struct RuleStatistics {
     pub duplicate: u64,
     /// Events refused because state reached its bound.
     pub refused: u64,
+    /// Groups given up because state reached its bound.
+    pub evicted: u64,
     /// Groups held now.
     pub groups: u64,
 }

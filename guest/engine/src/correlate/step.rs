@@ -14,6 +14,8 @@ pub struct Step {
     pub state: Vec<u8>,
     /// Alerts that opened, closed or were withdrawn.
     pub alerts: Vec<Alert>,
+    /// Facts for correlations over this one.
+    pub facts: Vec<Fact>,
     /// The watermark at which to step again.
     pub next_timer: Option<Timestamp>,
 }
@@ -39,7 +41,7 @@ impl Correlator {
         let first = facts.first().map(|fact| (fact.correlation.0, fact.group.clone()));
         let kept_key = kept.as_ref().map(|(index, key, _, _)| (*index, key.clone()));
         let Some((index, key)) = kept_key.or(first) else {
-            return Ok(Step { state: Vec::new(), alerts: Vec::new(), next_timer: None });
+            return Ok(Step { state: Vec::new(), alerts: Vec::new(), facts: Vec::new(), next_timer: None });
         };
         if facts.iter().any(|fact| (fact.correlation.0, &fact.group) != (index, &key)) {
             return Err(FactError::ForeignFact);
@@ -62,6 +64,6 @@ impl Correlator {
             true => Vec::new(),
             false => sealed::seal(rules_hash, &(index, &key, reached, &group)),
         };
-        Ok(Step { state, alerts, next_timer })
+        Ok(Step { state, alerts, facts: Vec::new(), next_timer })
     }
 }

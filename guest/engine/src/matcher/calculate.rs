@@ -62,6 +62,7 @@ impl Matcher<'_> {
                     _ => Outcome::Absent,
                 }
             }
+            Calculation::TimePart(..) => Outcome::Absent,
             Calculation::Lower(of) => {
                 let outcome = self.operand(of);
                 match self.outcome_value(&outcome) {
@@ -104,6 +105,7 @@ impl Matcher<'_> {
                     .map_or(Outcome::Absent, Outcome::Span)
             }
             Some(CompiledField::Calculated(_)) => self.outcome(field).cloned().unwrap_or(Outcome::Absent),
+            Some(CompiledField::Leaves) => Outcome::Absent,
             None => Outcome::Absent,
         }
     }
@@ -136,7 +138,14 @@ pub(super) fn check_references(plan: &Plan) -> Result<(), CompileError> {
             Logic::Detection(condition) => check_condition(condition, fields, &plan.predicates)?,
             Logic::Correlation(correlation) => {
                 for source in &correlation.sources {
-                    read.extend(source.group_by.iter().chain(&source.counted).chain(&source.observed));
+                    read.extend(
+                        source
+                            .reads
+                            .group_by
+                            .iter()
+                            .chain(&source.reads.measured)
+                            .chain(&source.reads.observed),
+                    );
                     let is_detection = plan
                         .rules
                         .get(source.rule.0 as usize)
@@ -189,7 +198,7 @@ fn check_calculation(
         Calculation::FirstPresent(of) | Calculation::FirstNonNull(of) | Calculation::FirstTruthy(of) => {
             of.iter().try_for_each(check)
         }
-        Calculation::Split { of, .. } | Calculation::Lower(of) => check(of),
+        Calculation::Split { of, .. } | Calculation::Lower(of) | Calculation::TimePart(of, _) => check(of),
         Calculation::Cases { cases, otherwise } => {
             for case in cases {
                 check_condition(&case.when, below, predicates)?;

@@ -48,6 +48,8 @@ pub(crate) enum CompiledField {
     Path { walk: u32, literal: u32 },
     /// Made from other fields.
     Calculated(Calculation),
+    /// Every scalar of the event.
+    Leaves,
 }
 
 impl Compiled {
@@ -79,6 +81,7 @@ fn compile_field(trie: &mut PathTrie, source: &FieldSource) -> CompiledField {
             CompiledField::Path { walk: trie.insert_walk(path), literal: trie.insert_literal(path) }
         }
         FieldSource::Calculated(calculation) => CompiledField::Calculated(calculation.clone()),
+        FieldSource::Leaves => CompiledField::Leaves,
     }
 }
 

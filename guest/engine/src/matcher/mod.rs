@@ -145,7 +145,7 @@ impl<'e> Matcher<'e> {
             Some(CompiledField::Calculated(_)) => {
                 !matches!(self.outcome(field), None | Some(Outcome::Absent))
             }
-            None => false,
+            Some(CompiledField::Leaves) | None => false,
         }
     }
 
@@ -156,7 +156,7 @@ impl<'e> Matcher<'e> {
                 (if self.spans.is_present(*literal) { *literal } else { *walk }, None)
             }
             Some(CompiledField::Calculated(_)) => (crate::scan::NO_NODE, self.outcome(field)),
-            None => (crate::scan::NO_NODE, None),
+            Some(CompiledField::Leaves) | None => (crate::scan::NO_NODE, None),
         };
         let from_path = self.spans.of(node).map(|(_, span)| Value::of_span(span, self.line));
         from_path.chain(calculated.and_then(|outcome| self.outcome_value(outcome)))

@@ -19,7 +19,7 @@ pub(super) fn passes(
 ) -> bool {
     match test {
         // Answered by the field's presence, not by a value.
-        Test::Exists | Test::Null | Test::FieldRef { .. } => false,
+        Test::Exists | Test::Null | Test::FieldRef { .. } | Test::Members { .. } => false,
         Test::Text { pattern, case, types } => {
             text_of(value, *types).is_some_and(|text| fits(pattern, &text, *case, folded))
         }

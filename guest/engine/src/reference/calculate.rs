@@ -28,6 +28,7 @@ pub(super) fn fields<'e>(plan: &Plan, event: &'e Json) -> Fields<'e> {
     for field in &plan.fields {
         let values = match &field.source {
             FieldSource::Path(path) => value::values_at(event, path).into_iter().map(Cow::Borrowed).collect(),
+            FieldSource::Leaves => Vec::new(),
             FieldSource::Calculated(calculation) => {
                 calculate(calculation, plan, &fields).map(Cow::Owned).into_iter().collect()
             }
@@ -61,6 +62,7 @@ fn calculate(calculation: &Calculation, plan: &Plan, fields: &Fields<'_>) -> Opt
             };
             part.map(|part| Json::Text(part.to_owned()))
         }
+        Calculation::TimePart(..) => None,
         Calculation::Lower(of) => operand_text(of, fields).map(|text| Json::Text(fold::fold(&text))),
     }
 }
@@ -114,6 +116,7 @@ mod tests {
         let path = |path: &str| Field { name: path.into(), source: FieldSource::Path(path.into()) };
         let calculated = Field { name: "c".into(), source: FieldSource::Calculated(calculation) };
         let plan = Plan {
+            scopes: vec![],
             rules: vec![],
             fields: vec![path("a"), path("b"), calculated],
             predicates: vec![Predicate { field: FieldId(0), test: Test::Null }],

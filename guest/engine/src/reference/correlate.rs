@@ -60,7 +60,7 @@ impl<'p> Facts<'p> {
     pub(super) fn add(&mut self, event: &Event<'_>, holding: &[RuleIndex]) {
         for groups in &mut self.correlations {
             for source in groups.correlation.sources.iter().filter(|source| holding.contains(&source.rule)) {
-                let Some(group) = tuple(&source.group_by, event.fields) else { continue };
+                let Some(group) = tuple(&source.reads.group_by, event.fields) else { continue };
                 let facts = groups.groups.entry(group).or_default();
                 let again = |fact: &Fact| match self.duplicates {
                     Duplicates::Once => event.id.is_some() && is_same(fact, event),
@@ -111,8 +111,8 @@ fn fact(event: &Event<'_>, source: &Source) -> Fact {
         time: event.time,
         id: event.id.map(str::to_owned),
         position: event.position,
-        counted: tuple(&source.counted, event.fields),
-        observed: source.observed.iter().map(texts).collect(),
+        counted: tuple(&source.reads.measured, event.fields),
+        observed: source.reads.observed.iter().map(texts).collect(),
     }
 }
 
@@ -124,15 +124,15 @@ fn tuple(of: &[FieldId], fields: &Fields<'_>) -> Option<Vec<String>> {
 fn holds(correlation: &Correlation, facts: &[Fact]) -> bool {
     let measured = match correlation.measure {
         Measure::EventCount => facts.len(),
-        Measure::ValueCount(_) => {
-            facts.iter().filter_map(|fact| fact.counted.as_ref()).collect::<BTreeSet<_>>().len()
-        }
+        _ => facts.iter().filter_map(|fact| fact.counted.as_ref()).collect::<BTreeSet<_>>().len(),
     };
     let measured = u64::try_from(measured).unwrap_or(u64::MAX);
-    correlation
-        .condition
-        .iter()
-        .all(|comparison| super::number::satisfies(measured.cmp(&comparison.value), comparison.operator))
+    correlation.condition.iter().all(|comparison| {
+        super::number::satisfies(
+            tripwasm_plan::Decimal::whole(measured).cmp(&comparison.value),
+            comparison.operator,
+        )
+    })
 }
 
 /// The closed alert over a stretch of a group's events, which are in order.
@@ -173,6 +173,8 @@ fn alert(
         events: events.iter().take(ALERT_EVENTS_MAX).map(reference).collect(),
         observations,
         truncated,
+        measured: None,
+        uncounted: 0,
         opened_by: None,
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn values_at<'e>(event: &'e Json, path: &str) -> Vec<&'e Json> {
 pub(super) fn has_duplicate_key(event: &Json, plan: &Plan) -> bool {
     plan.fields.iter().any(|field| match &field.source {
         FieldSource::Path(path) => repeats(event, path) || repeats_on_walk(event, path),
-        FieldSource::Calculated(_) => false,
+        FieldSource::Calculated(_) | FieldSource::Leaves => false,
     })
 }
 
@@ -107,6 +107,7 @@ mod tests {
             (r#"{"a":{"b":1},"c":{"b":1}}"#, false),
         ];
         let plan = Plan {
+            scopes: vec![],
             rules: vec![],
             fields: vec![Field { name: "x".into(), source: FieldSource::Path("a.b".into()) }],
             predicates: vec![],

@@ -176,9 +176,12 @@ fn options(module: &Module, arguments: &Arguments) -> DetectorOptions {
 
 fn restore(detector: &mut Detector, path: &Path) -> anyhow::Result<()> {
     match fs::read(path) {
-        Ok(state) => detector.restore(&state).with_context(|| {
-            format!("{}: delete the file to begin anew, or run the module that wrote it", path.display())
-        }),
+        Ok(state) => {
+            detector.restore(&state).with_context(|| {
+                format!("{}: delete the file to begin anew, or run the module that wrote it", path.display())
+            })?;
+            Ok(())
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }

@@ -3,8 +3,8 @@
 use crate::finding::Alert;
 use crate::reference::evaluate;
 use tripwasm_plan::{
-    Action, Comparison, Condition, Correlation, Duplicates, Field, FieldId, FieldSource, Logic, Measure,
-    Observed, Operator, Plan, Rule, RuleIndex, Settings, Source, Window,
+    Action, Comparison, Condition, Correlation, Decimal, Duplicates, Field, FieldId, FieldSource, Logic,
+    Measure, Observed, Operator, Plan, Reads, Rule, RuleIndex, Settings, Source, Window,
 };
 
 fn rule(title: &str, logic: Logic) -> Rule {
@@ -27,17 +27,20 @@ fn plan(window: Window, measure: Measure, bound: u64) -> Plan {
     let counted = if measure == Measure::EventCount { vec![] } else { vec![FieldId(3)] };
     let source = |rule| Source {
         rule: RuleIndex(rule),
-        group_by: vec![FieldId(2)],
-        counted: counted.clone(),
-        observed: vec![FieldId(3)],
+        reads: Reads { group_by: vec![FieldId(2)], measured: counted.clone(), observed: vec![FieldId(3)] },
+        onward: vec![],
     };
     let correlation = Correlation {
         sources: vec![source(0), source(1)],
         group_by: vec!["g".into()],
         measure,
-        condition: vec![Comparison { operator: Operator::Gte, value: bound }],
+        condition: vec![Comparison { operator: Operator::Gte, value: Decimal::whole(bound) }],
         window,
         timespan_ms: 10,
+        learn_ms: None,
+        suppress_ms: None,
+        level: 0,
+        onward: vec![],
         observed: vec![Observed { name: "v".into(), values: true, distinct: true }],
     };
     Plan {
@@ -48,6 +51,7 @@ fn plan(window: Window, measure: Measure, bound: u64) -> Plan {
         ],
         fields: paths.map(|path| Field { name: path.into(), source: FieldSource::Path(path.into()) }).into(),
         predicates: vec![],
+        scopes: vec![],
         time: vec![FieldId(0)],
         event_id: vec![FieldId(1)],
         settings: Settings::default(),

@@ -8,6 +8,7 @@ use tripwasm_plan::{Field, FieldSource, Operator, Pattern, Predicate, Settings};
 fn check(test: &Test, cases: &[(&str, bool)]) {
     let path = |path: &str| Field { name: path.into(), source: FieldSource::Path(path.into()) };
     let plan = Plan {
+        scopes: vec![],
         rules: vec![],
         fields: vec![path("a"), path("b")],
         predicates: vec![Predicate { field: FieldId(0), test: test.clone() }],
@@ -189,6 +190,7 @@ fn field_references_relate_any_pair_of_scalars() {
 #[test]
 fn conditions_are_classical() {
     let plan = Plan {
+        scopes: vec![],
         rules: vec![],
         fields: vec![],
         predicates: vec![],
