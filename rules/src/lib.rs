@@ -30,6 +30,7 @@ mod config;
 mod diagnostic;
 mod document;
 mod lower;
+pub mod panther;
 pub mod quantity;
 mod settings;
 mod shape;
