@@ -5,6 +5,11 @@ mod condition;
 mod correlation;
 mod detection;
 mod document;
+mod filter;
+mod log_source;
 
 pub(crate) use condition::selects;
+pub(crate) use detection::conditions;
 pub(crate) use document::{Kind, document};
+pub(crate) use filter::RESERVED as FILTER_KEYS;
+pub(crate) use log_source::{is_cloudtrail, log_source_of};
