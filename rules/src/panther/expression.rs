@@ -43,7 +43,7 @@ fn expression(node: &Node, selections: &mut Selections, notes: &mut Notes<'_>) -
         return combined(&entry.key, &entry.node, entry.key_span, selections, notes);
     }
     let known = ["Key", "DeepKey", "KeyPath", "Condition", "Value", "Values", "Expressions"];
-    for entry in map.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+    if let Some(entry) = map.entries.iter().find(|entry| !known.contains(&entry.key.as_str())) {
         let remedy = match entry.key.as_str() {
             "Enrichment" => "enrichment is added by Panther and stands in no CloudTrail event".to_owned(),
             other => suggestion(other, &known),

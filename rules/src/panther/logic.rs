@@ -1,6 +1,6 @@
 //! Boolean logic over selections, and its text in a Sigma condition.
 
-use crate::yaml::{Entry, Map, Node, Value};
+use crate::yaml::{Entry, Map, Node, Value, json};
 
 /// Parts of one expression after `OnlyOne` is written out.
 pub(super) const PARTS_MAX: usize = 1000;
@@ -148,7 +148,7 @@ impl Named {
     }
 
     fn name(&mut self, node: &Node) -> String {
-        if let Some(known) = self.selections.iter().find(|known| known.node.value == node.value) {
+        if let Some(known) = self.selections.iter().find(|known| json(&known.node) == json(node)) {
             return known.key.clone();
         }
         let name = match self.selections.len() {
