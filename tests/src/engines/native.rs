@@ -45,7 +45,7 @@ impl Engine for Resumed {
 }
 
 /// A detector with these settings, before its first event.
-pub fn new_detector(plan: &Plan, settings: Settings) -> Result<Detector> {
+pub(super) fn new_detector(plan: &Plan, settings: Settings) -> Result<Detector> {
     let mut detector = Detector::new(plan.clone())?;
     detector
         .configure(settings)
