@@ -1,9 +1,12 @@
 //! The command line, end to end, with real modules.
 
+mod command;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
+use command::{command, ok, said, tripwasm};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,30 +33,6 @@ tripwasm:
 
 const HIT: &str = r#"{"eventTime":"2023-07-10T11:42:00Z","eventID":"e-1","eventName":"StopLogging"}"#;
 const MISS: &str = r#"{"eventTime":"2023-07-10T11:42:01Z","eventID":"e-2","eventName":"StartLogging"}"#;
-
-fn tripwasm(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
-        .current_dir(directory)
-        .env("XDG_CACHE_HOME", std::env::temp_dir().join("tripwasm-test-cache"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    feeding.join().unwrap();
-    output
-}
-
-fn ok(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
-    let output = tripwasm(directory, arguments, input);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
-}
 
 /// A directory with `rule.yml` and the module built from it.
 fn built() -> (TempDir, PathBuf) {
@@ -114,7 +93,7 @@ fn a_bad_rule_is_named_and_nothing_is_written() {
     for (from, to) in cases {
         std::fs::write(path.join("bad.yml"), RULE.replacen(from, to, 1)).unwrap();
         let output = tripwasm(path, &["build", "bad.yml", "-o", "out.wasm"], b"");
-        let message = String::from_utf8_lossy(&output.stderr);
+        let message = said(&output);
         assert_eq!(output.status.code(), Some(2), "{to}: {message}");
         assert!(message.contains("bad.yml:"), "{to}: no place in {message}");
         assert!(!path.join("out.wasm").exists(), "{to}");
@@ -236,7 +215,7 @@ fn an_unreadable_input_fails_the_run_after_the_others_have_passed() {
     let output = tripwasm(&path, &["run", "cloudtrail.wasm", "absent", "good", "good"], b"");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "inputs share no line");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot open absent"));
+    assert!(said(&output).contains("cannot open absent"));
     let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     let events = (0..5000).map(|number| format!("{{\"eventName\":\"{number}\"}}\n")).collect::<String>();
     zip.write_all(events.as_bytes()).unwrap();
@@ -245,16 +224,14 @@ fn an_unreadable_input_fails_the_run_after_the_others_have_passed() {
     let output = tripwasm(&path, &["run", "cloudtrail.wasm", "cut.gz"], b"");
     assert_eq!(output.status.code(), Some(1));
     assert!(!output.stdout.is_empty() && events.as_bytes().starts_with(&output.stdout));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cut.gz: reading stopped"));
+    assert!(said(&output).contains("cut.gz: reading stopped"));
 }
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let (_directory, path) = built();
     std::fs::write(path.join("input"), format!("{HIT}\n").repeat(50_000)).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
-        .current_dir(&path)
-        .args(["run", "cloudtrail.wasm", "input", "--quiet", "--no-cache"])
+    let mut child = command(&path, &["run", "cloudtrail.wasm", "input", "--quiet", "--no-cache"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
