@@ -38,6 +38,11 @@ impl FindingFormat {
     }
 }
 
+/// What people call a rule: its name, else its id, else its title.
+pub fn label(rule: &RuleInfo) -> &str {
+    rule.name.as_deref().or(rule.id.as_deref()).unwrap_or(&rule.title)
+}
+
 /// Sigma's word for a level.
 pub fn level_text(level: Level) -> &'static str {
     match level {

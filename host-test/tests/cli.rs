@@ -114,6 +114,49 @@ fn a_failing_test_shows_what_differs() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("- matches: []") && text.contains("+ matches: [0]"), "{text}");
+    assert!(
+        text.contains("FAIL  stop_logging: found") && text.contains("PASS  stop_logging: not found"),
+        "{text}"
+    );
+    assert!(text.lines().last().unwrap().starts_with("1 passed, 1 failed"), "{text}");
+}
+
+#[test]
+fn results_are_written_as_junit() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let rule = RULE.replacen("expect: match", "expect: none", 1);
+    std::fs::write(path.join("rule.yml"), rule.replacen("name: found", "name: '\"<&>\u{1}'", 1)).unwrap();
+    let output = tripwasm(path, &["test", "rule.yml", "--junit", "results.xml", "--quiet"], b"");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("PASS"));
+    let xml = std::fs::read_to_string(path.join("results.xml")).unwrap();
+    for part in [
+        "<testsuites name=\"tripwasm\" tests=\"2\" failures=\"1\" errors=\"0\" time=\"0.",
+        "<testsuite name=\"stop_logging\" tests=\"2\" failures=\"1\" errors=\"0\" time=\"0.",
+        "<testcase name=\"&quot;&lt;&amp;&gt;\u{fffd}\" classname=\"stop_logging\" file=\"rule.yml\" line=\"13\" time=",
+        "<failure message=\"the module found something else (- expected, + found)\">- matches: []\n+ matches: [0]\n</failure>",
+        "<testcase name=\"not found\"",
+    ] {
+        assert!(xml.contains(part), "{part}\n{xml}");
+    }
+}
+
+#[test]
+fn what_is_left_out_is_named_and_the_rest_is_built() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let bad =
+        RULE.replace("condition: selection", "condition: selectoin").replace("stop_logging", "bad_rule");
+    let bad = bad.replace("5f0a4c8e", "5f0a4c8f");
+    std::fs::write(path.join("rules.yml"), format!("{bad}---\n{RULE}")).unwrap();
+    assert_eq!(tripwasm(path, &["build", "rules.yml"], b"").status.code(), Some(2));
+    assert!(!path.join("cloudtrail.wasm").exists());
+    let output = ok(path, &["build", "rules.yml", "--keep-going"], b"");
+    let message = said(&output);
+    assert!(message.contains("left out: bad_rule (rules.yml:1): "), "{message}");
+    assert!(message.contains("1 error, 0 warnings, 1 document left out"), "{message}");
+    assert!(message.contains("cloudtrail.wasm: 1 rule, "), "{message}");
 }
 
 #[test]

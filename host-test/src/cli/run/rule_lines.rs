@@ -1,15 +1,11 @@
 //! What the module counted for each rule, for people and as JSON.
 
 use serde_json::{Map, Value, json};
-use tripwasm::bindings::detector::{Counts, Eviction, ModuleInfo, RuleCounts, RuleInfo};
+use tripwasm::bindings::detector::{Counts, Eviction, ModuleInfo, RuleCounts};
+use tripwasm::finding::label;
 
 /// Groups named in text; the report names all that the module told.
 const EVICTIONS_NAMED_MAX: usize = 10;
-
-/// A rule as one word: its name, else its id, else its title.
-pub(super) fn label(rule: &RuleInfo) -> &str {
-    rule.name.as_deref().or(rule.id.as_deref()).unwrap_or(&rule.title)
-}
 
 /// Count and word of everything that kept events out of a rule's windows.
 fn losses(counts: &RuleCounts) -> [(u64, &'static str); 5] {
