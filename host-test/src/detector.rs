@@ -3,7 +3,8 @@
 use wasmtime::{ResourceLimiter, Store, Trap};
 
 use crate::bindings::detector::{
-    AlertFinding, ConfigError, Counts, LostState, Mode, ModuleInfo, Options, Output, Report, StateError,
+    AlertFinding, ConfigError, Counts, Lesson, LostState, Mode, ModuleInfo, Options, Output, Report,
+    StateError,
 };
 use crate::bindings::{LogFilter, LogFilterPre};
 use crate::runtime::TICK;
@@ -133,6 +134,23 @@ impl Detector {
             let Instance { store, filter } = instance;
             filter.tripwasm_detect_detector().call_snapshot(store)
         })
+    }
+
+    /// As [`Detector::snapshot`], and keeps the bytes: after a trap the next instance begins with them.
+    pub fn checkpoint(&mut self) -> Result<&[u8], DetectorError> {
+        let state = self.snapshot()?;
+        self.keep_checkpoint(state);
+        Ok(self.checkpoint.as_deref().unwrap_or_default())
+    }
+
+    /// Feeds the baselines of first-seen rules from history, in any order, without alerts.
+    pub fn learn(&mut self, events: &[u8]) -> Result<Lesson, DetectorError> {
+        let lesson = self.call("learn", |instance| {
+            let Instance { store, filter } = instance;
+            filter.tripwasm_detect_detector().call_learn(store, events)
+        })?;
+        self.note_statistics();
+        Ok(lesson)
     }
 
     /// Puts a snapshot in the place of the state. Returns the correlations whose state was dropped because they were changed
