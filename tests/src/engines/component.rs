@@ -1,7 +1,7 @@
 //! The built component in its sandbox.
 
 use super::{Arrival, Engine, Input, Run, closed, opened, with_positions};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tripwasm::bindings::detector as wit;
@@ -28,13 +28,13 @@ impl Engine for Component {
     }
 
     fn observe(&self, plan: &Plan, settings: Settings, input: &Input<'_>) -> Result<Run> {
-        if !input.history.is_empty() {
-            bail!("the host does not feed history yet");
-        }
         let module = module(plan)?;
         let mut options = DetectorOptions::of(&module);
         options.options = wit_options(settings);
         let mut detector = Detector::new(&module, options)?;
+        if !input.history.is_empty() {
+            detector.learn(input.history)?;
+        }
         let mut outcome = Outcome { matches: Vec::new(), remarks: Vec::new(), closed: Vec::new() };
         let mut alerts = Vec::new();
         for (batch, first_event) in with_positions(input.batches) {
