@@ -145,7 +145,7 @@ fn is_truthy(value: &Json) -> bool {
 mod tests {
     use super::super::json::parse;
     use super::*;
-    use tripwasm_plan::{Condition, Field, Predicate, PredicateId, Settings, Test};
+    use tripwasm_plan::{Condition, Field, Predicate, PredicateId, Settings, Test, TimePart};
 
     const A: Operand = Operand::Field(FieldId(0));
     const B: Operand = Operand::Field(FieldId(1));
@@ -219,6 +219,16 @@ mod tests {
                 assert_eq!(result(split, event).as_deref(), expected, "{part:?} of {event}");
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_a_time_is_a_number() {
+        let part = |part| Calculation::TimePart(A, part);
+        let event = r#"{"a":["2024-02-03T04:05:06+01:00"]}"#;
+        assert_eq!(result(part(TimePart::Hour), event).as_deref(), Some("4"));
+        assert_eq!(result(part(TimePart::Year), r#"{"a":1707000000000}"#).as_deref(), Some("2024"));
+        assert_eq!(result(part(TimePart::Day), r#"{"a":"today"}"#), None);
+        assert_eq!(result(part(TimePart::Day), "{}"), None);
     }
 
     #[test]

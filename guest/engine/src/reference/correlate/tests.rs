@@ -1,5 +1,8 @@
 //! Correlations over whole inputs.
 
+mod chains;
+mod measures;
+
 use crate::finding::Alert;
 use crate::reference::evaluate;
 use tripwasm_plan::{
