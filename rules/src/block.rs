@@ -22,6 +22,10 @@ pub(crate) struct Block<'d> {
     pub(crate) strict: Vec<(&'d str, Span)>,
     /// How long a first-seen group is remembered; the inner `None` is for ever.
     pub(crate) forget_ms: Option<(Option<u64>, Span)>,
+    /// For how long a first-seen correlation learns in silence.
+    pub(crate) learn_ms: Option<(u64, Span)>,
+    /// For how long alerts of a group are left out after one.
+    pub(crate) suppress_ms: Option<(u64, Span)>,
     pub(crate) action: Option<(Action, Span)>,
     /// Fields that alerts tell about, with the place of each name.
     pub(crate) observed: Vec<(Observed, Span)>,
@@ -47,11 +51,6 @@ impl<'d> Block<'d> {
             return block;
         };
         shape::known_keys(map, "the `tripwasm` block", &KEYS, notes);
-        for key in ["learn", "suppress"] {
-            if let Some(entry) = map.entry(key) {
-                notes.unsupported(entry.key_span, format!("`{key}`"));
-            }
-        }
         block.window = window(map, notes);
         block.gap_ms = gap(map, notes);
         block.fields = map.get("fields").and_then(|node| shape::map(node, "`fields`", notes));
@@ -59,6 +58,8 @@ impl<'d> Block<'d> {
             block.strict = shape::texts(node, "`strict`", notes).unwrap_or_default();
         }
         block.forget_ms = entry(map, "forget", settings::forget, notes);
+        block.learn_ms = entry(map, "learn", settings::learn, notes);
+        block.suppress_ms = entry(map, "suppress", settings::suppress, notes);
         block.action = entry(map, "action", settings::action, notes);
         if let Some(node) = map.get("alert") {
             block.alert = map.entry("alert").map(|entry| entry.key_span);

@@ -7,7 +7,7 @@ use crate::{
     config::{self, Configuration},
     diagnostic::{Diagnostic, Notes, Severity},
     document::{Document, Index},
-    lower::{Context, Draft, Lowering, Position},
+    lower::{Chains, Context, Draft, Lowering, Position},
     sigma,
     source::{Source, SourceFile},
 };
@@ -125,6 +125,8 @@ fn draft<'d>(
         block,
         settings,
         forget_ms: changed.and_then(|changed| changed.forget_ms),
+        learn_ms: changed.and_then(|changed| changed.learn_ms),
+        suppress_ms: changed.and_then(|changed| changed.suppress_ms),
         action: changed.and_then(|changed| changed.action),
     }
 }
@@ -154,17 +156,17 @@ fn check_calculations(
 
 /// Lowers the documents that `included` (parallel to the drafts) marks.
 fn lower(context: Context<'_>, configuration: &Configuration, included: &[bool]) -> Run {
-    let positions = positions(context, included);
+    let chains = Chains::new(context, positions(context, included));
     let mut lowering = Lowering::new(context);
     let time = configuration.paths.time.iter().map(|path| lowering.path(path)).collect();
     let event_id = configuration.paths.id.iter().map(|path| lowering.path(path)).collect();
     let (mut rules, mut tests, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for (position, draft) in context.drafts.iter().enumerate() {
         let mut notes = Notes::new(draft.document.source);
-        if let (Some(kind), Some(rule)) = (draft.kind, positions.get(position).copied().flatten()) {
+        if let (Some(kind), Some(rule)) = (draft.kind, chains.position(position)) {
             let rule_or_none = match kind {
                 Kind::Detection => lowering.detection(position, &mut notes),
-                Kind::Correlation => lowering.correlation(position, &positions, &mut notes),
+                Kind::Correlation => lowering.correlation(position, &chains, &mut notes),
             };
             rules.extend(rule_or_none);
             let label = draft.document.label();
@@ -175,7 +177,7 @@ fn lower(context: Context<'_>, configuration: &Configuration, included: &[bool])
         }
         found.push(notes.list);
     }
-    silence(context, &positions, &mut rules);
+    silence(context, &chains, &mut rules);
     Run { plan: lowering.finish(rules, time, event_id, configuration.plan_settings), tests, found }
 }
 
@@ -190,20 +192,22 @@ fn positions(context: Context<'_>, included: &[bool]) -> Vec<Position> {
     context.drafts.iter().zip(included).map(one).collect()
 }
 
-/// Rules that only correlations without `generate` refer to are no findings of their own. A correlation that is left
-/// out still counts: leaving it out must not turn its base rules loose.
-fn silence(context: Context<'_>, positions: &[Position], rules: &mut [Rule]) {
+/// Rules that only correlations without `generate` refer to are no findings of their own. A correlation that is left out
+/// silences nothing: nothing else would tell of those matches.
+fn silence(context: Context<'_>, chains: &Chains, rules: &mut [Rule]) {
     let (mut silenced, mut generated) = (BTreeSet::new(), BTreeSet::new());
-    for draft in context.drafts {
+    let built =
+        context.drafts.iter().enumerate().filter(|(document, _)| chains.position(*document).is_some());
+    for (_, draft) in built {
         for (reference, _) in draft.document.references() {
-            let base = context.index.find(reference).and_then(|base| positions.get(base).copied().flatten());
-            if let Some(base) = base {
-                if draft.document.generates() {
-                    generated.insert(base)
-                } else {
-                    silenced.insert(base)
-                };
-            }
+            let Some(base) = context.index.find(reference).and_then(|base| chains.position(base)) else {
+                continue;
+            };
+            if draft.document.generates() {
+                generated.insert(base)
+            } else {
+                silenced.insert(base)
+            };
         }
     }
     for (position, rule) in (0..).zip(rules) {

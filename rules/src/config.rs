@@ -123,13 +123,16 @@ pub(crate) fn check_overrides(context: Context<'_>, plan: &Plan) -> Vec<Diagnost
             Logic::Correlation(correlation) => matches!(correlation.window, Window::FirstSeen { .. }),
             Logic::Detection(_) => false,
         });
-        if draft.forget_ms.is_some() && !first_seen {
-            let message = format!("`forget` has no effect on `{label}`, which is not first-seen");
-            notes.error(
-                change.span,
-                message,
-                "first-seen is `event_count` with `eq: 1` alone in a sliding window",
-            );
+        for (key, given) in [("forget", draft.forget_ms.is_some()), ("learn", draft.learn_ms.is_some())] {
+            if given && !first_seen {
+                let message = format!("`{key}` has no effect on `{label}`, which is not first-seen");
+                let remedy = "first-seen is `event_count` with `eq: 1` alone in a sliding window";
+                notes.error(change.span, message, remedy);
+            }
+        }
+        if draft.suppress_ms.is_some() && draft.kind == Some(Kind::Detection) {
+            let message = format!("`suppress` has no effect on `{label}`, which gives no alerts");
+            notes.error(change.span, message, "write it for a correlation over this rule");
         }
         found.append(&mut notes.list);
     }

@@ -38,7 +38,7 @@ mod source;
 mod spelling;
 mod yaml;
 
-pub use case::{Expectation, ExpectedAlert, ExpectedMatches, TestCase};
+pub use case::{Expectation, ExpectedAlert, ExpectedMatches, Missing, TestCase, Uncovered, coverage};
 pub use compile::{Compiled, LeftOut, OnError, compile};
 pub use diagnostic::{Diagnostic, Severity};
 pub use source::SourceFile;

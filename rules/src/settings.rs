@@ -42,6 +42,8 @@ pub(crate) struct Mapped {
 pub(crate) struct Override {
     /// How long a first-seen group is remembered; `Some(None)` is for ever.
     pub(crate) forget_ms: Option<Option<u64>>,
+    pub(crate) learn_ms: Option<u64>,
+    pub(crate) suppress_ms: Option<u64>,
     pub(crate) action: Option<Action>,
     pub(crate) file: usize,
     pub(crate) span: Span,
@@ -83,6 +85,8 @@ impl Settings {
             let mut change = change.clone();
             if let Some(earlier) = merged.rules.get(name) {
                 change.forget_ms = change.forget_ms.or(earlier.forget_ms);
+                change.learn_ms = change.learn_ms.or(earlier.learn_ms);
+                change.suppress_ms = change.suppress_ms.or(earlier.suppress_ms);
                 change.action = change.action.or(earlier.action);
             }
             merged.rules.insert(name.clone(), change);
@@ -190,13 +194,16 @@ fn rules(node: &Node, file: usize, notes: &mut Notes<'_>) -> BTreeMap<String, Ov
     for entry in &map.entries {
         let place = format!("the settings of rule `{}`", entry.key);
         let Some(settings) = shape::map(&entry.node, &place, notes) else { continue };
-        shape::known_keys(settings, &place, &["forget", "action", "learn"], notes);
-        if let Some(learn) = settings.entry("learn") {
-            notes.unsupported(learn.key_span, "`learn`");
-        }
-        let forget_ms = settings.get("forget").and_then(|node| forget(node, notes));
-        let action = settings.get("action").and_then(|node| action(node, notes));
-        all.insert(entry.key.clone(), Override { forget_ms, action, file, span: entry.key_span });
+        shape::known_keys(settings, &place, &["forget", "learn", "suppress", "action"], notes);
+        let change = Override {
+            forget_ms: settings.get("forget").and_then(|node| forget(node, notes)),
+            learn_ms: settings.get("learn").and_then(|node| learn(node, notes)),
+            suppress_ms: settings.get("suppress").and_then(|node| suppress(node, notes)),
+            action: settings.get("action").and_then(|node| action(node, notes)),
+            file,
+            span: entry.key_span,
+        };
+        all.insert(entry.key.clone(), change);
     }
     all
 }
@@ -207,6 +214,16 @@ pub(crate) fn forget(node: &Node, notes: &mut Notes<'_>) -> Option<Option<u64>> 
         Some("never") => Some(None),
         _ => shape::positive_duration(node, "`forget`", notes).map(Some),
     }
+}
+
+/// `learn: 7d`.
+pub(crate) fn learn(node: &Node, notes: &mut Notes<'_>) -> Option<u64> {
+    shape::positive_duration(node, "`learn`", notes)
+}
+
+/// `suppress: 1h`.
+pub(crate) fn suppress(node: &Node, notes: &mut Notes<'_>) -> Option<u64> {
+    shape::positive_duration(node, "`suppress`", notes)
 }
 
 /// `action: tag` or `action: drop`.

@@ -40,7 +40,7 @@ pub(crate) enum Syntax {
 /// Hands a checked document to the Sigma parser. It gets our own reading of the YAML, so that both see the same.
 pub(crate) fn parse(document: &Document<'_>, notes: &mut Notes<'_>) -> Option<Syntax> {
     let root = document.root.as_ref()?;
-    let entries = root.entries.iter().filter(|entry| KEYS.contains(&entry.key.as_str())).map(without_windows);
+    let entries = root.entries.iter().filter(|entry| KEYS.contains(&entry.key.as_str())).map(simplified);
     let node = Node { span: document.span, value: Value::Map(Map { entries: entries.collect() }) };
     let mut collection = match parse_sigma_yaml(&yaml(&node)) {
         Ok(collection) => collection,
@@ -62,13 +62,19 @@ pub(crate) fn parse(document: &Document<'_>, notes: &mut Notes<'_>) -> Option<Sy
     }
 }
 
-/// Window kinds are read from our tree, because the parser knows fewer of them.
-fn without_windows(entry: &Entry) -> Entry {
+/// Window kinds and conditions are read from our tree: the parser knows fewer windows, refuses fractions, and takes
+/// negative numbers for great ones.
+fn simplified(entry: &Entry) -> Entry {
     let mut entry = entry.clone();
     if entry.key == "correlation"
         && let Value::Map(map) = &mut entry.node.value
     {
         map.entries.retain(|member| !matches!(member.key.as_str(), "window" | "gap"));
+        for condition in map.entries.iter_mut().filter(|member| member.key == "condition") {
+            let (key, key_span, span) = ("gte".to_owned(), condition.key_span, condition.node.span);
+            let node = Node { span, value: Value::Number("1".to_owned()) };
+            condition.node.value = Value::Map(Map { entries: vec![Entry { key, key_span, node }] });
+        }
     }
     entry
 }

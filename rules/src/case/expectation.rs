@@ -9,9 +9,10 @@ use crate::{
     yaml::{Map, Node, Value},
 };
 use std::collections::BTreeMap;
-use tripwasm_plan::Timestamp;
+use tripwasm_plan::{Decimal, Timestamp};
 
-const ALERT_KEYS: [&str; 7] = ["count", "group", "first", "last", "window", "values", "distinct"];
+const ALERT_KEYS: [&str; 9] =
+    ["count", "group", "first", "last", "window", "values", "distinct", "measured", "exact"];
 
 /// Reads `expect` of a test with so many events.
 pub(crate) fn expectation(
@@ -110,6 +111,8 @@ fn alert(node: &Node, notes: &mut Notes<'_>) -> Option<ExpectedAlert> {
         count: map.get("count").and_then(|node| shape::natural(node, "`count`", notes)),
         first: time(map, "first", notes),
         last: time(map, "last", notes),
+        measured: map.get("measured").and_then(|node| decimal(node, notes)),
+        exact: map.get("exact").and_then(|node| shape::boolean(node, "`exact`", notes)),
         ..ExpectedAlert::default()
     };
     if let Some(window) = map.get("window").and_then(|node| shape::map(node, "`window`", notes)) {
@@ -156,6 +159,20 @@ fn scalar(node: &Node, what: &str, notes: &mut Notes<'_>) -> Option<String> {
         );
     }
     text
+}
+
+/// A decimal number, which may be quoted: findings show it as text.
+fn decimal(node: &Node, notes: &mut Notes<'_>) -> Option<String> {
+    let text = match &node.value {
+        Value::Number(text) | Value::Text(text) => text.as_str(),
+        _ => "",
+    };
+    let number = Decimal::parse(text).map(|number| number.to_string());
+    if number.is_none() {
+        let message = format!("`measured` has to be a number; this is {}", node.described());
+        notes.error(node.span, message, "write the number the alert tells, such as `1.5`");
+    }
+    number
 }
 
 fn time(map: &Map, key: &str, notes: &mut Notes<'_>) -> Option<Timestamp> {

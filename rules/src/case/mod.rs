@@ -1,9 +1,11 @@
 //! Tests that stand in a rule, ready to run: events as JSON lines, and what has to come of them.
 
+mod coverage;
 mod events;
 mod expectation;
 mod read;
 
+pub use coverage::{Missing, Uncovered, coverage};
 pub(crate) use events::EventPaths;
 pub(crate) use read::{CaseContext, read};
 
@@ -33,7 +35,8 @@ pub struct TestCase {
 /// What a test expects; a part that is absent is not checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Expectation {
-    /// Which events match: this rule, or, for a correlation, any of the rules it refers to.
+    /// Which events match: this rule, or, for a correlation, any of the detection rules under it, however many
+    /// correlations stand between.
     pub matches: Option<ExpectedMatches>,
     /// The closed alerts of this correlation, all of them, in order of window start.
     pub alerts: Option<Vec<ExpectedAlert>>,
@@ -72,4 +75,9 @@ pub struct ExpectedAlert {
     pub values: BTreeMap<String, Vec<String>>,
     /// Numbers of distinct values of these fields.
     pub distinct: BTreeMap<String, u64>,
+    /// The sum, average, median or percentile measured: a decimal number as [`tripwasm_plan::Decimal`] writes it, to be
+    /// compared as a number.
+    pub measured: Option<String>,
+    /// Whether the figures are exact: that no event was refused for want of memory.
+    pub exact: Option<bool>,
 }

@@ -6,5 +6,6 @@ mod correlation;
 mod detection;
 mod document;
 
-pub(crate) use condition::selects;
+pub(crate) use condition::{check as check_condition, selects};
+pub(crate) use correlation::{OPERATORS, bound, percentile};
 pub(crate) use document::{Kind, document};

@@ -75,6 +75,8 @@ fn refuse_correlation_keys(draft: &Draft<'_>, notes: &mut Notes<'_>) {
         ("window", block.window.map(|(_, span)| span)),
         ("gap", block.gap_ms.map(|(_, span)| span)),
         ("forget", block.forget_ms.map(|(_, span)| span)),
+        ("learn", block.learn_ms.map(|(_, span)| span)),
+        ("suppress", block.suppress_ms.map(|(_, span)| span)),
         ("alert", block.alert),
     ];
     for (key, span) in keys {

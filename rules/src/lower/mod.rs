@@ -15,7 +15,7 @@ mod text;
 mod values;
 mod window;
 
-pub(crate) use correlation::Position;
+pub(crate) use correlation::{Chains, Position};
 
 use crate::{
     block::Block,
@@ -46,6 +46,8 @@ pub(crate) struct Draft<'d> {
     pub(crate) settings: usize,
     /// What a configuration says of this rule.
     pub(crate) forget_ms: Option<Option<u64>>,
+    pub(crate) learn_ms: Option<u64>,
+    pub(crate) suppress_ms: Option<u64>,
     pub(crate) action: Option<Action>,
 }
 

@@ -1,23 +1,62 @@
 //! The kind of a correlation's windows.
 
-use super::Draft;
+use super::{
+    Draft,
+    correlation::{Parts, is_first},
+};
 use crate::{
     block::{self, WindowKind},
     diagnostic::Notes,
+    quantity::duration_ms,
     yaml::Map,
 };
+use rsigma_parser::CorrelationType;
+use tripwasm_plan::Window;
+
+const FIRST_SEEN: &str = "first-seen is `event_count` with `eq: 1` alone in a sliding window";
 
 /// How windows lie over events, before first-seen is told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Frame {
+enum Frame {
     Sliding,
     Tumbling,
     Anchored,
     Session { gap_ms: u64 },
 }
 
+/// The windows of a correlation.
+pub(super) fn window(parts: &Parts<'_>, notes: &mut Notes<'_>) -> Option<Window> {
+    let frame = frame(parts.draft, parts.map, notes)?;
+    let first_seen = frame == Frame::Sliding
+        && parts.rule.correlation_type == CorrelationType::EventCount
+        && parts.map.get("condition").is_some_and(is_first);
+    if let Some((_, span)) = parts.draft.block.forget_ms.filter(|_| !first_seen) {
+        notes.error(span, "`forget` of a correlation that is not first-seen", FIRST_SEEN);
+        return None;
+    }
+    let forget = parts.draft.forget_ms.or(parts.draft.block.forget_ms.map(|(forget, _)| forget));
+    let timespan_ms = duration_ms(&parts.rule.timespan.original).ok()?;
+    Some(match frame {
+        Frame::Sliding if first_seen => Window::FirstSeen { forget_ms: forget.unwrap_or(Some(timespan_ms)) },
+        Frame::Sliding => Window::Sliding,
+        Frame::Tumbling => Window::Tumbling,
+        Frame::Anchored => Window::Anchored,
+        Frame::Session { gap_ms } => Window::Session { gap_ms },
+    })
+}
+
+/// For how long a first-seen correlation learns in silence; the outer `None` is an error.
+pub(super) fn learn_ms(parts: &Parts<'_>, window: Window, notes: &mut Notes<'_>) -> Option<Option<u64>> {
+    let own = parts.draft.block.learn_ms;
+    if let (Some((_, span)), false) = (own, matches!(window, Window::FirstSeen { .. })) {
+        notes.error(span, "`learn` of a correlation that is not first-seen", FIRST_SEEN);
+        return None;
+    }
+    Some(parts.draft.learn_ms.or(own.map(|(learn, _)| learn)))
+}
+
 /// How windows lie over events, from the `tripwasm` block or from `correlation`.
-pub(crate) fn frame(draft: &Draft<'_>, map: &Map, notes: &mut Notes<'_>) -> Option<Frame> {
+fn frame(draft: &Draft<'_>, map: &Map, notes: &mut Notes<'_>) -> Option<Frame> {
     let before = notes.list.len();
     let inner = block::correlation_window(map, notes);
     let inner_gap = block::gap(map, notes);

@@ -1,12 +1,17 @@
 //! `correlation`: what the parser drops in silence, and what it reads wrongly.
 
+mod condition;
+
+pub(crate) use condition::{OPERATORS, bound, percentile};
+
 use crate::{
     diagnostic::Notes,
     document::Document,
     shape,
     spelling::suggestion,
-    yaml::{Map, Node, Value},
+    yaml::{Map, Node},
 };
+use condition::Demands;
 
 const KEYS: [&str; 9] =
     ["type", "rules", "group-by", "timespan", "condition", "aliases", "window", "gap", "generate"];
@@ -21,8 +26,6 @@ const TYPES: [&str; 8] = [
     "value_percentile",
     "value_median",
 ];
-
-const OPERATORS: [&str; 6] = ["lt", "lte", "gt", "gte", "eq", "neq"];
 
 /// Checks the shape of a correlation; the lowering resolves its names.
 pub(crate) fn check(document: &Document<'_>, node: &Node, notes: &mut Notes<'_>) {
@@ -55,8 +58,8 @@ pub(crate) fn check(document: &Document<'_>, node: &Node, notes: &mut Notes<'_>)
     if let Some(node) = map.get("aliases") {
         aliases(node, notes);
     }
-    if matches!(kind, Some("event_count" | "value_count")) {
-        condition(document, map, kind == Some("value_count"), notes);
+    if let Some(kind) = kind {
+        condition::check(document, map, &Demands::of(kind), notes);
     }
 }
 
@@ -71,11 +74,7 @@ fn kind<'d>(document: &Document<'_>, map: &'d Map, notes: &mut Notes<'_>) -> Opt
         return None;
     };
     shape::one_of(node, "`type`", &TYPES.map(|word| (word, ())), notes)?;
-    let kind = node.as_text()?;
-    if !matches!(kind, "event_count" | "value_count") {
-        notes.unsupported(node.span, format!("the correlation type `{kind}`"));
-    }
-    Some(kind)
+    node.as_text()
 }
 
 /// Whether some unknown key was reported as a slip for `key`.
@@ -114,54 +113,5 @@ fn aliases(node: &Node, notes: &mut Notes<'_>) {
         for field in &fields.entries {
             shape::text(&field.node, &format!("the field of {what} in rule `{}`", field.key), notes);
         }
-    }
-}
-
-fn condition(document: &Document<'_>, map: &Map, counts_values: bool, notes: &mut Notes<'_>) {
-    let Some(entry) = map.entry("condition") else {
-        if !meant(map, "condition") {
-            let message = "`correlation` without `condition`";
-            notes.error(
-                document.key_span("correlation"),
-                message,
-                "add a threshold, such as `condition: { gte: 5 }`",
-            );
-        }
-        return;
-    };
-    if let Value::Text(_) = entry.node.value {
-        let message = "a text as condition belongs to `temporal` correlations";
-        return notes.error(entry.node.span, message, "write a threshold, such as `gte: 5`");
-    }
-    let Some(condition) = shape::map(&entry.node, "`condition`", notes) else { return };
-    let mut known: Vec<&str> = OPERATORS.to_vec();
-    known.push("field");
-    shape::known_keys(condition, "the condition of `correlation`", &known, notes);
-    for operator in OPERATORS {
-        if let Some(node) = condition.get(operator) {
-            shape::natural(node, &format!("`{operator}`"), notes);
-        }
-    }
-    let field_is_meant =
-        condition.entries.iter().any(|entry| suggestion(&entry.key, &known).contains("`field`"));
-    match condition.entry("field") {
-        Some(field) if !counts_values => {
-            let message = "`field` means nothing to `event_count`";
-            notes.error(field.key_span, message, "count distinct values with `type: value_count`");
-        }
-        Some(field) => distinct_texts(&field.node, "field", notes),
-        None if counts_values && !field_is_meant => {
-            let message = "`value_count` without `field`";
-            notes.error(
-                entry.key_span,
-                message,
-                "name the field whose values are counted: `field: userName`",
-            );
-        }
-        None => {}
-    }
-    if !OPERATORS.iter().any(|operator| condition.get(operator).is_some()) {
-        let message = "a condition without threshold";
-        notes.error(entry.key_span, message, format!("add one of {}", OPERATORS.join(", ")));
     }
 }
