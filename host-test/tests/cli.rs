@@ -143,6 +143,25 @@ fn results_are_written_as_junit() {
 }
 
 #[test]
+fn rules_that_tests_show_only_in_part_are_named() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let (positive, _) = RULE.split_once("    - name: not found").unwrap();
+    std::fs::write(path.join("rule.yml"), positive).unwrap();
+    ok(path, &["build", "rule.yml"], b"");
+    for input in ["rule.yml", "cloudtrail.wasm"] {
+        let output = ok(path, &["test", input], b"");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("      stop_logging: no test shows what it leaves alone\n"), "{input}: {text}");
+        assert!(text.ends_with("; 1 rule lacks a positive or a negative test\n"), "{input}: {text}");
+    }
+    let (bare, _) = RULE.split_once("tripwasm:").unwrap();
+    std::fs::write(path.join("rule.yml"), bare).unwrap();
+    let output = ok(path, &["test", "rule.yml"], b"");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("and none what it leaves alone"));
+}
+
+#[test]
 fn what_is_left_out_is_named_and_the_rest_is_built() {
     let directory = TempDir::new().unwrap();
     let path = directory.path();

@@ -263,6 +263,31 @@ fn a_stream_that_goes_on_otherwise_fails_the_run() {
 }
 
 #[test]
+fn output_files_go_on_behind_a_line_that_was_cut_off() {
+    let (_directory, path) = with_pack();
+    fs::write(path.join("a"), events(0..100)).unwrap();
+    kill_while_waiting(&path, &["a"], &events(100..101), 101);
+    let cut = "{\"whole\":1}\n{\"cut";
+    fs::write(path.join("out"), cut).unwrap();
+    fs::write(path.join("alerts"), cut).unwrap();
+    fs::write(path.join("b"), events(0..5000)).unwrap();
+    let arguments = ["b", "--state", "s", "--alerts", "alerts"].map(str::to_owned);
+    let output = start(&path, "out", &arguments).wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let (out, alerts) = (lines(&path.join("out")), lines(&path.join("alerts")));
+    assert_eq!(
+        out[..2],
+        ["{\"whole\":1}", "{\"cut"],
+        "standard output is the shell's: nothing is taken away"
+    );
+    assert_eq!(alerts[0], "{\"whole\":1}");
+    for line in out[2..].iter().chain(&alerts[1..]) {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+    }
+    assert!(out.len() > 3 && alerts.len() > 2);
+}
+
+#[test]
 fn an_interrupted_run_goes_on_as_well() {
     let (_directory, path) = with_pack();
     fs::write(path.join("a"), events(0..100)).unwrap();

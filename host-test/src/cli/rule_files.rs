@@ -162,7 +162,8 @@ fn pack_beside(rule: &Path) -> Option<PathBuf> {
     Some(rule.with_file_name(PACK_FILE)).filter(|pack| pack.is_file())
 }
 
-fn read(path: &Path) -> anyhow::Result<SourceFile> {
+/// Reads a text file.
+pub(super) fn read(path: &Path) -> anyhow::Result<SourceFile> {
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = String::from_utf8(text)
         .map_err(|error| error.utf8_error())

@@ -50,7 +50,8 @@ pub(super) struct Arguments {
     /// What goes to standard output
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
-    /// Write closed and withdrawn alerts to a file, one JSON object a line; `-` is standard error
+    /// Write closed and withdrawn alerts to a file, one JSON object a line; `-` is standard error. The file is
+    /// written anew, but gone on with after a run that `--state` knows as not finished
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
     /// How far behind the latest event an event may come and still enter windows, such as 20m

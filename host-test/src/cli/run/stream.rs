@@ -130,7 +130,7 @@ impl Stream {
     fn save_or_warn(&mut self) -> anyhow::Result<()> {
         match self.save() {
             Err(error) if !is_closed_pipe(&error) => {
-                self.progress.print(&format!("warning: {error:#}; the state saved before it stays"));
+                self.progress.warn(&format!("warning: {error:#}; the state saved before it stays"));
                 Ok(())
             }
             saved => saved,
@@ -163,11 +163,11 @@ impl Stream {
         let SourceBatch { source, batch, pace, skipped, .. } = arrival;
         if *skipped > 0 {
             self.summary.skipped += skipped;
-            self.progress.print(&format!("{source}: {skipped} events were counted before and are skipped"));
+            self.progress.tell(&format!("{source}: {skipped} events were counted before and are skipped"));
         }
         for problem in &batch.problems {
             self.summary.input_problems += 1;
-            self.progress.print(&format!("error: {source}: {:#}", anyhow::Error::new(problem.clone())));
+            self.progress.warn(&format!("error: {source}: {:#}", anyhow::Error::new(problem.clone())));
         }
         match batch.evaluation {
             Evaluation::PassThrough => self.piece_of_long_line(&batch.bytes, batch.lines)?,
@@ -271,7 +271,7 @@ impl Stream {
     fn trapped(&mut self, error: DetectorError) -> anyhow::Result<()> {
         match error {
             DetectorError::Trapped(trapped) => {
-                self.progress.print(&format!("warning: {trapped}"));
+                self.progress.warn(&format!("warning: {trapped}"));
                 Ok(())
             }
             other => Err(other.into()),

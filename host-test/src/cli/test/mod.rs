@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::Args;
-use tripwasm::build::{Carried, Target, build};
+use tripwasm::build::{Carried, RuleTexts, Target, build};
 use tripwasm::rule_test::RuleTest;
 use tripwasm::{Module, Runtime, RuntimeOptions};
+use tripwasm_rules::{Missing, OnError, Uncovered, compile, coverage};
 
 use super::Outcome;
 use super::build::write_whole;
@@ -47,6 +48,8 @@ pub(super) struct Arguments {
 struct Subject {
     module: Module,
     tests: Vec<RuleTest>,
+    /// Rules that the tests show only in part.
+    uncovered: Vec<Uncovered>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -58,7 +61,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         set.print_diagnostics(Notes::Counted);
         let Some(plan) = &set.compiled.plan else { return Ok(Outcome::Refused) };
         let module = build(&runtime, plan, Target::Component, Carried::Nothing)?;
-        Subject { module: Module::load(&runtime, &module)?, tests: RuleTest::of(plan, &set.compiled.tests) }
+        Subject {
+            module: Module::load(&runtime, &module)?,
+            tests: RuleTest::of(plan, &set.compiled.tests),
+            uncovered: coverage(plan, &set.compiled.tests),
+        }
     };
     if subject.tests.is_empty() {
         eprintln!("no tests: write them in the rules, under `tripwasm: tests:`");
@@ -78,13 +85,37 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     if let Some(path) = &arguments.junit {
         write_whole(path, &junit::document(&runs, elapsed)?)?;
     }
-    writeln!(output, "{}", last_line(&runs, elapsed))?;
+    if !arguments.quiet {
+        for rule in &subject.uncovered {
+            writeln!(output, "      {}: {}", rule.label, missing_text(rule.missing))?;
+        }
+    }
+    writeln!(output, "{}", last_line(&runs, elapsed, subject.uncovered.len()))?;
     Ok(if runs.iter().all(CaseRun::passed) { Outcome::Done } else { Outcome::Failed })
 }
 
-fn last_line(runs: &[CaseRun<'_>], elapsed: Duration) -> String {
+fn last_line(runs: &[CaseRun<'_>], elapsed: Duration, uncovered: usize) -> String {
     let passed = runs.iter().filter(|run| run.passed()).count();
-    format!("{passed} passed, {} failed in {:.2} s", runs.len() - passed, elapsed.as_secs_f64())
+    let gaps = match uncovered {
+        0 => String::new(),
+        1 => "; 1 rule lacks a positive or a negative test".to_owned(),
+        rules => format!("; {rules} rules lack a positive or a negative test"),
+    };
+    format!("{passed} passed, {} failed in {:.2} s{gaps}", runs.len() - passed, elapsed.as_secs_f64())
+}
+
+fn missing_text(missing: Missing) -> &'static str {
+    match missing {
+        Missing::Positive => "no test shows what it finds",
+        Missing::Negative => "no test shows what it leaves alone",
+        Missing::Both => "no test shows what it finds, and none what it leaves alone",
+    }
+}
+
+/// The rules' own text says which tests there could be.
+fn uncovered_in(texts: &RuleTexts) -> Vec<Uncovered> {
+    let compiled = compile(&texts.rules, &texts.packs, texts.config.as_ref(), OnError::KeepGoing);
+    compiled.plan.map(|plan| coverage(&plan, &compiled.tests)).unwrap_or_default()
 }
 
 fn is_module(path: &Path) -> bool {
@@ -95,7 +126,10 @@ fn from_module(runtime: &Runtime, inputs: &[PathBuf]) -> anyhow::Result<Subject>
     let [path] = inputs else { bail!("a module is tested alone: name one .wasm file, or rules") };
     let module = load(runtime, path)?;
     match module.tests().map(<[_]>::to_vec) {
-        Some(tests) => Ok(Subject { module, tests }),
+        Some(tests) => {
+            let uncovered = module.rule_texts().map(uncovered_in).unwrap_or_default();
+            Ok(Subject { module, tests, uncovered })
+        }
         None => bail!("{} carries no tests: it was built with --strip", path.display()),
     }
 }

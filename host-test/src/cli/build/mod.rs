@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use tempfile::NamedTempFile;
 use tripwasm::bindings::detector::ModuleInfo;
 use tripwasm::build::{Carried, Target, build};
 use tripwasm::finding::label;
@@ -89,12 +90,18 @@ fn group_sizes(info: &ModuleInfo) -> String {
 /// Writes a file so that it is there whole or not at all.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("cannot write {}", path.display());
+    staged(path, bytes)?.persist(path).with_context(failed)?;
+    Ok(())
+}
+
+/// A file beside the one at `path`, ready to take its place.
+pub(super) fn staged(path: &Path, bytes: &[u8]) -> anyhow::Result<NamedTempFile> {
+    let failed = || format!("cannot write {}", path.display());
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // As open as any other new file: the user's mask still applies.
     builder.prefix(".tripwasm-").permissions(fs::Permissions::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).with_context(failed)?;
     file.write_all(bytes).with_context(failed)?;
-    file.persist(path).with_context(failed)?;
-    Ok(())
+    Ok(file)
 }
