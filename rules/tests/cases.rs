@@ -1,7 +1,9 @@
 //! Tests inside rules: what the runner gets.
 
 use tripwasm_plan::RuleIndex;
-use tripwasm_rules::{ExpectedAlert, ExpectedMatches, OnError, SourceFile, TestCase, compile};
+use tripwasm_rules::{
+    ExpectedAlert, ExpectedMatches, Missing, OnError, SourceFile, TestCase, compile, coverage,
+};
 
 fn cases(text: &str) -> Vec<TestCase> {
     let file = SourceFile { path: "r.yml".to_owned(), text: text.to_owned() };
@@ -95,4 +97,78 @@ tripwasm:
     };
     assert_eq!(cases[1].expect.alerts, Some(vec![expected]));
     assert_eq!(cases[1].rule_index, RuleIndex(1));
+}
+
+#[test]
+fn measured_figures_are_numbers_and_exactness_a_word() {
+    let cases = cases(
+        "
+title: D
+name: d
+detection: { s: { a: b }, condition: s }
+---
+title: Sum
+name: sum
+correlation: { type: value_sum, rules: [d], timespan: 1h, condition: { gt: 1, field: n } }
+tripwasm:
+  tests:
+    - { name: t, event: {}, expect: { alerts: [{ measured: 1.50, exact: true }, { measured: '-2e3' }] } }
+",
+    );
+    let alerts = cases[0].expect.alerts.clone().unwrap();
+    let figures: Vec<_> = alerts.iter().map(|alert| (alert.measured.as_deref(), alert.exact)).collect();
+    assert_eq!(figures, [(Some("1.5"), Some(true)), (Some("-2000"), None)]);
+}
+
+#[test]
+fn rules_without_tests_of_both_kinds_are_named() {
+    let text = "
+title: Both in one
+name: both
+detection: { s: { a: b }, condition: s }
+tripwasm: { tests: [{ name: t, events: [{ a: b }, {}], expect: { matches: [0] } }] }
+---
+title: Positive alone
+name: positive
+detection: { s: { a: b }, condition: s }
+tripwasm: { tests: [{ name: t, event: { a: b }, expect: match }] }
+---
+title: Below
+name: below
+detection: { s: { a: c }, condition: s }
+---
+title: Middle
+name: middle
+correlation: { type: event_count, rules: [below], timespan: 1h, condition: { gte: 2 } }
+---
+title: Top
+name: top
+correlation: { type: event_count, rules: [middle], timespan: 1h, condition: { gte: 2 } }
+tripwasm:
+  tests:
+    - { name: none, event: {}, expect: none }
+    - { name: matches alone, event: { a: c }, expect: { matches: 1 } }
+---
+title: Reported
+name: reported
+generate: true
+correlation: { type: event_count, rules: [open], timespan: 1h, condition: { gte: 2 } }
+tripwasm: { tests: [{ name: t, event: {}, expect: none }, { name: u, event: {}, expect: { alerts: [{}] } }] }
+---
+title: Open
+name: open
+detection: { s: { a: d }, condition: s }
+";
+    let file = SourceFile { path: "r.yml".to_owned(), text: text.to_owned() };
+    let compiled = compile(&[file], &[], None, OnError::Refuse);
+    let found = coverage(&compiled.plan.unwrap(), &compiled.tests);
+    let found: Vec<_> = found.iter().map(|found| (found.label.as_str(), found.missing)).collect();
+    let expected = [
+        ("positive", Missing::Negative),
+        ("below", Missing::Positive),
+        ("middle", Missing::Positive),
+        ("top", Missing::Positive),
+        ("open", Missing::Both),
+    ];
+    assert_eq!(found, expected);
 }

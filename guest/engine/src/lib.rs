@@ -16,10 +16,10 @@ mod sealed;
 mod sharded;
 mod tag;
 
-pub use correlate::{Entry, Fact, FactError, RuleStatistics, Step};
-pub use detector::{
-    AlreadyRunning, Detector, Eviction, Lesson, LostState, Report, Statistics, Verdict, VerdictAction,
+pub use correlate::{
+    Carried, Entry, EventId, Eviction, Fact, FactError, LostState, RuleStatistics, Step, Values,
 };
+pub use detector::{AlreadyRunning, Detector, Lesson, Report, Statistics, Verdict, VerdictAction};
 pub use id::alert_id;
 pub use matcher::CompileError;
 pub use sealed::StateError;

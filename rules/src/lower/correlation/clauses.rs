@@ -32,7 +32,8 @@ type Terms = Vec<Term>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooMany;
 
-/// The least alternatives that say the same, sorted. Where order counts, alternatives only absorb each other: what is
+/// Alternatives that say the same, none of which could be left out or shortened, sorted. Where order counts they only
+/// absorb each other: what is
 /// true of sets of sources (`a and b`, or `a and not b`, is `a`) is not true of sequences.
 pub(super) fn clauses(formula: &Formula, order: Order) -> Result<Vec<Clause>, TooMany> {
     let mut rewriting = Rewriting { steps: 0 };

@@ -47,7 +47,7 @@ fn plan(window: Window, measure: Measure, bound: u64) -> Plan {
         rules: vec![
             rule("one", Logic::Detection(Condition::Constant(true))),
             rule("other", Logic::Detection(Condition::Constant(true))),
-            rule("both", Logic::Correlation(correlation)),
+            Rule { reported: true, ..rule("both", Logic::Correlation(correlation)) },
         ],
         fields: paths.map(|path| Field { name: path.into(), source: FieldSource::Path(path.into()) }).into(),
         predicates: vec![],

@@ -1,8 +1,8 @@
 //! Tables of the tests of single fields.
 
 use super::*;
-use crate::reference::{calculate, json::parse};
-use tripwasm_plan::{Field, FieldSource, Operator, Pattern, Predicate, Settings};
+use crate::reference::json::parse;
+use tripwasm_plan::{Field, FieldSource, Operator, Pattern, Settings};
 
 /// For each value, whether the test passes on `{"a":value}`; the value `absent` leaves `a` out.
 fn check(test: &Test, cases: &[(&str, bool)]) {
@@ -23,7 +23,7 @@ fn check(test: &Test, cases: &[(&str, bool)]) {
         };
         let event = parse(&event).unwrap();
         let fields = calculate::fields(&plan, &event);
-        let passed = holds(&Condition::Holds(PredicateId(0)), &plan, &fields);
+        let passed = holds(&Condition::Holds(PredicateId(0)), Tests::of(&plan), &fields);
         assert_eq!(passed, *expected, "{test:?} of {value}");
     }
 }
@@ -213,6 +213,6 @@ fn conditions_are_classical() {
         (Condition::Holds(PredicateId(0)), false),
     ];
     for (condition, expected) in cases {
-        assert_eq!(holds(&condition, &plan, &fields), expected, "{condition:?}");
+        assert_eq!(holds(&condition, Tests::of(&plan), &fields), expected, "{condition:?}");
     }
 }
