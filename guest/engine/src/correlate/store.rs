@@ -28,6 +28,8 @@ pub(super) struct Store {
     timers: BinaryHeap<Reverse<(Timestamp, SlotId)>>,
     /// Estimate of the memory that groups take.
     bytes: u64,
+    /// Where groups are packed, before they get memory of their own.
+    scratch: Vec<u8>,
 }
 
 /// A group and what is known of it without unpacking.
@@ -181,7 +183,7 @@ impl Store {
         }
         let due = laid.group.deadline(spec);
         place.standing.is_open = laid.group.is_open();
-        place.state = State::of(laid);
+        place.state = State::of(laid, &mut self.scratch);
         self.bytes += place.weight();
         // A timer that fires too early finds nothing to do and is set anew: events push deadlines on all the time.
         if let Some(due) = due.filter(|due| place.due.is_none_or(|before| *due < before)) {
@@ -235,7 +237,7 @@ impl Store {
         let hash = hash_of(&key.0);
         let due = group.deadline(spec);
         let standing = Standing { is_open: group.is_open(), ..standing };
-        let state = State::of(Box::new(Laid { values: key.values(), key, group }));
+        let state = State::of(Box::new(Laid { values: key.values(), key, group }), &mut self.scratch);
         let slot = Slot { state, due, standing };
         self.bytes += slot.weight();
         let id = self.insert(hash, slot);
@@ -301,11 +303,17 @@ impl Slot {
 
 impl State {
     /// The group packed, if it can be.
-    fn of(laid: Box<Laid>) -> State {
+    fn of(laid: Box<Laid>, scratch: &mut Vec<u8>) -> State {
         let Some(windows) = laid.group.as_settled() else { return State::Laid(laid) };
-        let mut packed = postcard::to_allocvec(&laid.key.0.len()).unwrap_or_default();
-        packed.extend_from_slice(&laid.key.0);
-        State::Packed(postcard::to_extend(windows, packed).unwrap_or_default().into())
+        scratch.clear();
+        let packed =
+            postcard::to_extend(&laid.key.0.len(), std::mem::take(scratch)).and_then(|mut packed| {
+                packed.extend_from_slice(&laid.key.0);
+                postcard::to_extend(windows, packed)
+            });
+        // Memory for the bytes is all that this could lack.
+        *scratch = packed.unwrap_or_default();
+        State::Packed(scratch.as_slice().into())
     }
 
     fn lay_out(self, spec: &Spec) -> Option<Box<Laid>> {
