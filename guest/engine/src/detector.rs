@@ -1,24 +1,24 @@
 //! One rule set and its state, fed batch by batch.
 
-use crate::correlate::{Correlator, Entry, Fact, Groups, RuleStatistics, Watermark};
-use crate::finding::{Alert, Finding, Match, Reason, Remark};
-use crate::matcher::{CompileError, Compiled, Matcher, Scratch};
-use crate::scan::{Lines, Scanner};
-use crate::sealed::{self, StateError};
-use tripwasm_plan::{
-    Action, Correlation, FieldSource, Logic, Measure, Plan, Rule, RuleIndex, Settings, Timestamp,
+use crate::correlate::{
+    Correlator, CorrelatorState, Eviction, Fact, LostState, Outcome, RuleStatistics, Watermark,
 };
+use crate::finding::{Alert, Finding, Match, Remark};
+use crate::line::{LineOutcome, LineReader, correlation};
+use crate::matcher::CompileError;
+use crate::scan::Lines;
+use crate::sealed::{self, StateError};
+use serde::{Deserialize, Serialize};
+use tripwasm_plan::{FieldSource, Plan, Rule, RuleIndex, Settings, Timestamp, Window};
 
 /// A running rule set. The same calls give the same results on every platform.
 #[derive(Debug, Clone)]
 pub struct Detector {
     plan: Plan,
     pub(crate) rules_hash: u64,
-    compiled: Compiled,
-    /// Per rule, the correlations that refer to it and the number of the reference.
-    consumers: Vec<Vec<(RuleIndex, usize)>>,
-    scanner: Scanner,
-    scratch: Scratch,
+    /// Per rule what it means, see [`tripwasm_plan::fingerprints`].
+    fingerprints: Vec<u128>,
+    reader: LineReader,
     pub(crate) settings: Settings,
     pub(crate) correlator: Correlator,
     watermark: Watermark,
@@ -78,24 +78,6 @@ pub struct Statistics {
     pub evictions: Vec<Eviction>,
 }
 
-/// A group that was given up because state reached its bound.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Eviction {
-    /// The correlation.
-    pub rule: RuleIndex,
-    /// Group-by values as text.
-    pub group: Vec<String>,
-}
-
-/// What [`Detector::restore`] dropped because the snapshot was taken under other rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LostState {
-    /// The rule's label in the snapshot.
-    pub rule: String,
-    /// How many groups it had.
-    pub groups: u64,
-}
-
 /// What [`Detector::learn`] took in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lesson {
@@ -105,56 +87,28 @@ pub struct Lesson {
     pub remarks: Vec<Remark>,
 }
 
-/// What one line gave; reused from line to line.
-#[derive(Debug, Default)]
-pub(crate) struct LineOutcome {
-    pub(crate) reported: Vec<RuleIndex>,
-    pub(crate) alerts: Vec<Alert>,
-    pub(crate) remarks: Vec<Reason>,
-    pub(crate) drop: bool,
-    time: Option<Timestamp>,
-    event_id: Option<String>,
+/// What a snapshot holds; the bytes of groups stand behind it.
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    watermark: Watermark,
+    events: u64,
+    without_time: u64,
+    correlator: CorrelatorState,
 }
 
-/// What a snapshot holds.
-type Snapshot<G, S> = (G, S, Watermark, u64, u64);
-
-impl LineOutcome {
-    /// The alerts that the line's event opened.
-    pub(crate) fn opened(&self, event: u64) -> impl Iterator<Item = &Alert> {
-        self.alerts.iter().filter(move |alert| alert.opened_by == Some(event))
-    }
-
-    fn clear(&mut self) {
-        self.reported.clear();
-        self.alerts.clear();
-        self.remarks.clear();
-        self.drop = false;
-        self.time = None;
-        self.event_id = None;
-    }
-}
+/// Stands in the place of the rules' hash: a snapshot says rule by rule what it belongs to.
+const SNAPSHOT: u64 = u64::from_le_bytes(*b"snapshot");
 
 impl Detector {
     /// Lays the plan out. An error means that the plan was not made by the lowering of this version.
     pub fn new(mut plan: Plan) -> Result<Detector, CompileError> {
         let rules_hash = xxhash_rust::xxh3::xxh3_64(&tripwasm_plan::encode(&plan));
-        let compiled = Compiled::new(&mut plan)?;
-        let mut consumers = vec![Vec::new(); plan.rules.len()];
-        for (index, rule) in plan.rules.iter().enumerate() {
-            let Logic::Correlation(correlation) = &rule.logic else { continue };
-            for (number, source) in correlation.sources.iter().enumerate() {
-                if let Some(of_rule) = consumers.get_mut(source.rule.0 as usize) {
-                    of_rule.push((RuleIndex(index as u32), number));
-                }
-            }
-        }
+        let fingerprints = tripwasm_plan::fingerprints(&plan);
+        let reader = LineReader::new(&mut plan)?;
         Ok(Detector {
             rules_hash,
-            compiled,
-            consumers,
-            scanner: Scanner::default(),
-            scratch: Scratch::default(),
+            fingerprints,
+            reader,
             settings: plan.settings,
             correlator: Correlator::new(&plan),
             watermark: Watermark::default(),
@@ -217,10 +171,10 @@ impl Detector {
 
     /// Pushes the watermark to `watermark` if that is further, and closes what ends by it.
     pub fn close(&mut self, watermark: Timestamp) -> Vec<Alert> {
-        let mut alerts = Vec::new();
+        let mut out = Outcome::default();
         self.watermark.push(watermark);
-        self.advance(&mut alerts);
-        alerts
+        self.advance(&mut out);
+        out.alerts
     }
 
     /// Counts so far.
@@ -231,46 +185,58 @@ impl Detector {
             without_time: self.without_time,
             rules: self.correlator.statistics(),
             watermark: self.watermark.get(self.lateness()),
-            state_bytes: self.correlator.bytes(),
-            evictions: Vec::new(),
+            state_bytes: self.correlator.ledger.bytes,
+            evictions: self.correlator.ledger.evictions.iter().cloned().collect(),
         }
     }
 
     /// The state of all correlations and the counters. Equal states give equal bytes.
     pub fn snapshot(&self) -> Vec<u8> {
-        let snapshot: Snapshot<&Groups, &Vec<RuleStatistics>> = (
-            self.correlator.groups(),
-            &self.correlator.statistics,
-            self.watermark.clone(),
-            self.events,
-            self.without_time,
-        );
-        sealed::seal(self.rules_hash, &snapshot)
+        let (correlator, groups) = self.correlator.snapshot(&self.plan.rules, &self.fingerprints);
+        let (watermark, events, without_time) = (self.watermark.clone(), self.events, self.without_time);
+        let head = Snapshot { watermark, events, without_time, correlator };
+        let head = postcard::to_allocvec(&head).unwrap_or_default();
+        sealed::seal_bytes(SNAPSHOT, &[&head, &groups])
     }
 
     /// Puts a snapshot in the place of the state, but for correlations that were changed or removed since: those are
     /// returned. On an error the old state stays.
     pub fn restore(&mut self, state: &[u8]) -> Result<Vec<LostState>, StateError> {
-        let snapshot: Snapshot<Groups, Vec<RuleStatistics>> = sealed::open(self.rules_hash, state)?;
-        let (groups, statistics, watermark, events, without_time) = snapshot;
-        if groups.len() != self.plan.rules.len() || statistics.len() != self.plan.rules.len() {
+        let body = sealed::open_bytes(SNAPSHOT, state)?;
+        let (head, groups) = postcard::take_from_bytes::<Snapshot>(body).map_err(|_| StateError::Damaged)?;
+        let restored =
+            self.correlator.read(head.correlator, groups, &self.fingerprints).ok_or(StateError::Damaged)?;
+        if !restored.any_known && !self.plan.rules.is_empty() {
             return Err(StateError::OtherRules);
         }
-        self.correlator.restore(groups, statistics);
-        self.watermark = watermark;
-        self.events = events;
-        self.without_time = without_time;
-        Ok(Vec::new())
+        let lost = restored.lost.clone();
+        self.correlator.restore(restored);
+        self.watermark = head.watermark;
+        self.events = head.events;
+        self.without_time = head.without_time;
+        Ok(lost)
     }
 
-    /// Feeds the baselines of first-seen rules from history, in any order, without alerts.
-    pub fn learn(&mut self, _events: &[u8]) -> Lesson {
-        Lesson::default()
+    /// Feeds the baselines of first-seen rules from history, in any order, without alerts. Nothing else changes: no window,
+    /// no watermark, no count.
+    pub fn learn(&mut self, events: &[u8]) -> Lesson {
+        let mut lesson = Lesson::default();
+        let mut outcome = LineOutcome::default();
+        for (event, (line, _)) in (0..).zip(Lines::new(events)) {
+            outcome.clear();
+            let facts = self.facts_of(line, event, &mut outcome);
+            lesson.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
+            let facts: Vec<&Fact> =
+                facts.iter().filter(|fact| self.is_first_seen(fact.correlation)).collect();
+            facts.iter().for_each(|fact| self.correlator.learn(fact));
+            lesson.learned += u64::from(!facts.is_empty());
+        }
+        lesson
     }
 
     /// Estimate of the memory that one group of a correlation takes at most behind the watermark.
-    pub fn group_bytes_max(&self, _correlation: RuleIndex) -> Option<u64> {
-        None
+    pub fn group_bytes_max(&self, correlation: RuleIndex) -> Option<u64> {
+        self.correlator.group_bytes_max(correlation)
     }
 
     /// Evaluates one line and moves the watermark.
@@ -283,105 +249,49 @@ impl Detector {
     ) {
         outcome.clear();
         self.events += 1;
+        let mut out = Outcome { alerts: std::mem::take(&mut outcome.alerts), facts: Vec::new() };
         let facts = self.facts_of(line, event, outcome);
+        self.count(outcome);
         for fact in facts {
-            let watermark = self.watermark.get(self.lateness());
-            self.correlator.feed(fact, watermark, &self.settings, &mut outcome.alerts);
+            self.correlator.feed(fact, &self.settings, &mut out);
         }
         if let Some(time) = outcome.time {
             self.watermark.observe(time, now, self.lateness());
-            self.advance(&mut outcome.alerts);
+            self.advance(&mut out);
         }
+        outcome.alerts = out.alerts;
+    }
+
+    /// Adds what a line gave to the counts.
+    pub(crate) fn count(&mut self, outcome: &LineOutcome) {
+        self.without_time += u64::from(outcome.is_event && outcome.time.is_none());
+        let ledger = &mut self.correlator.ledger;
+        outcome.matched.iter().for_each(|rule| ledger.of(*rule).matched += 1);
+        outcome.ungrouped.iter().for_each(|rule| ledger.of(rule.0 as usize).ungrouped += 1);
+    }
+
+    /// Closes what the watermark has reached.
+    fn advance(&mut self, out: &mut Outcome) {
+        let Some(watermark) = self.watermark.get(self.lateness()) else { return };
+        self.correlator.advance(watermark, &self.settings, out);
+    }
+
+    fn is_first_seen(&self, index: RuleIndex) -> bool {
+        correlation(&self.plan.rules, index)
+            .is_some_and(|correlation| matches!(correlation.window, Window::FirstSeen { .. }))
     }
 
     /// Scans and matches one line; what it means for correlations comes back as facts.
     pub(crate) fn facts_of(&mut self, line: &[u8], event: u64, outcome: &mut LineOutcome) -> Vec<Fact> {
-        let text = match Scanner::text(line) {
-            Ok(text) => text,
-            Err(reason) => {
-                outcome.remarks.push(reason);
-                return Vec::new();
-            }
-        };
-        if let Err(reason) = self.scanner.scan(&self.compiled.trie, text) {
-            outcome.remarks.push(reason);
-            return Vec::new();
-        }
-        if self.scanner.duplicate_key() {
-            outcome.remarks.push(Reason::DuplicateKey);
-        }
-        if self.scanner.reserved_keys().iter().any(|key| key == "tripwasm") {
-            outcome.remarks.push(Reason::TaggedBefore);
-        }
-        let mut matcher = Matcher::new(&self.compiled, text, self.scanner.spans(), &mut self.scratch);
-        outcome.time = matcher.time();
-        self.without_time += u64::from(outcome.time.is_none());
-        let mut facts = Vec::new();
-        for (index, rule) in self.plan.rules.iter().enumerate() {
-            let Logic::Detection(condition) = &rule.logic else { continue };
-            if !matcher.holds(condition) {
-                continue;
-            }
-            if let Some(statistics) = self.correlator.statistics.get_mut(index) {
-                statistics.matched += 1;
-            }
-            outcome.event_id = outcome.event_id.take().or_else(|| matcher.event_id());
-            outcome.drop |= rule.action == Action::Drop;
-            if rule.reported {
-                outcome.reported.push(RuleIndex(index as u32));
-            }
-            for &(correlation, number) in self.consumers.get(index).into_iter().flatten() {
-                let Some(Logic::Correlation(spec)) =
-                    self.plan.rules.get(correlation.0 as usize).map(|rule| &rule.logic)
-                else {
-                    continue;
-                };
-                match fact(&mut matcher, spec, number, event, outcome) {
-                    // An event that several of the correlation's rules match is still one event.
-                    Some((group, _)) if facts.iter().any(|fact: &Fact| fact.is_of(correlation, &group)) => {}
-                    Some((group, entry)) => facts.push(Fact { correlation, group, entry }),
-                    None => {
-                        if let Some(statistics) = self.correlator.statistics.get_mut(correlation.0 as usize) {
-                            statistics.ungrouped += 1;
-                        }
-                    }
-                }
-            }
-        }
-        facts
-    }
-
-    /// Closes what the watermark has reached.
-    pub(crate) fn advance(&mut self, alerts: &mut Vec<Alert>) {
-        let Some(watermark) = self.watermark.get(self.lateness()) else { return };
-        self.correlator.advance(watermark, alerts);
+        self.reader.facts_of(&self.plan.rules, line, event, outcome)
     }
 
     /// The top-level keys of the last line that ours must not meet.
     pub(crate) fn reserved_keys(&self) -> &[String] {
-        self.scanner.reserved_keys()
+        self.reader.reserved_keys()
     }
 
     fn lateness(&self) -> Timestamp {
         Timestamp::try_from(self.settings.lateness_ms).unwrap_or(Timestamp::MAX)
     }
-}
-
-/// Group and entry of an event for a correlation; none if it joins no group.
-fn fact(
-    matcher: &mut Matcher<'_>,
-    correlation: &Correlation,
-    number: usize,
-    event: u64,
-    outcome: &LineOutcome,
-) -> Option<(Vec<String>, Entry)> {
-    let time = outcome.time?;
-    let source = correlation.sources.get(number)?;
-    let group = source.reads.group_by.iter().map(|&field| matcher.text(field)).collect::<Option<Vec<_>>>()?;
-    let counted = match correlation.measure {
-        Measure::EventCount | Measure::Temporal { .. } => None,
-        _ => source.reads.measured.iter().map(|&field| matcher.text(field)).collect(),
-    };
-    let observed = source.reads.observed.iter().map(|&field| matcher.texts(field)).collect();
-    Some((group, Entry { time, event_id: outcome.event_id.clone(), event, counted, observed }))
 }

@@ -9,6 +9,7 @@ mod detector;
 pub mod finding;
 mod id;
 pub mod limits;
+mod line;
 mod matcher;
 pub mod reference;
 mod scan;
@@ -16,10 +17,10 @@ mod sealed;
 mod sharded;
 mod tag;
 
-pub use correlate::{Entry, Fact, FactError, RuleStatistics, Step};
-pub use detector::{
-    AlreadyRunning, Detector, Eviction, Lesson, LostState, Report, Statistics, Verdict, VerdictAction,
+pub use correlate::{
+    Carried, Entry, EventId, Eviction, Fact, FactError, LostState, RuleStatistics, Step, Values,
 };
+pub use detector::{AlreadyRunning, Detector, Lesson, Report, Statistics, Verdict, VerdictAction};
 pub use id::alert_id;
 pub use matcher::CompileError;
 pub use sealed::StateError;

@@ -20,3 +20,17 @@ pub const JUMP_EVENTS_MIN: usize = 100;
 
 /// Groups given up that the statistics name; their number is counted in any case.
 pub const EVICTIONS_TOLD_MAX: usize = 100;
+
+/// Events of one group that may be pending within the lateness: 20 minutes of 200 events a second. What comes beyond is
+/// refused and counted, and alerts over that time say that they are not exact.
+pub const PENDING_EVENTS_MAX: usize = 1 << 18;
+
+/// Events behind the watermark that a sliding window keeps in order to list and count them when an alert begins, where
+/// the threshold does not bound them. Beyond, the first ones go and alerts that should have counted them say so.
+pub const WINDOW_EVENTS_MAX: usize = 4096;
+
+/// Different numbers of one window that a percentile or median is taken of.
+pub const SPREAD_VALUES_MAX: usize = 4096;
+
+/// Distinct values of an observed field that are counted.
+pub const DISTINCT_VALUES_MAX: usize = 10_000;

@@ -1,10 +1,10 @@
-//! Bytes that only the same rules and the same engine read again: state, snapshots, facts.
+//! Bytes that only the engine of the same format reads again: state, snapshots, facts.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const MAGIC: &[u8; 4] = b"TWST";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const HEADER_BYTES: usize = 4 + 4 + 8 + 8;
 
 /// Why sealed bytes were not read.
@@ -31,24 +31,38 @@ impl core::fmt::Display for StateError {
 
 impl core::error::Error for StateError {}
 
-/// The value as bytes; equal values give equal bytes.
-pub(crate) fn seal(rules_hash: u64, value: &impl Serialize) -> Vec<u8> {
-    let body = postcard::to_allocvec(value).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&FORMAT.to_le_bytes());
-    bytes.extend_from_slice(&rules_hash.to_le_bytes());
-    bytes.extend_from_slice(&xxhash_rust::xxh3::xxh3_64(&body).to_le_bytes());
-    bytes.extend_from_slice(&body);
-    bytes
+/// The value as bytes; equal values give equal bytes. Only who knows `secret` reads them again: for facts and steps it is the
+/// hash of the rules.
+pub(crate) fn seal(secret: u64, value: &impl Serialize) -> Vec<u8> {
+    seal_bytes(secret, &[&postcard::to_allocvec(value).unwrap_or_default()])
 }
 
 /// Reads what [`seal`] wrote.
-pub(crate) fn open<T: DeserializeOwned>(rules_hash: u64, bytes: &[u8]) -> Result<T, StateError> {
+pub(crate) fn open<T: DeserializeOwned>(secret: u64, bytes: &[u8]) -> Result<T, StateError> {
+    let body = open_bytes(secret, bytes)?;
+    let (value, rest) = postcard::take_from_bytes(body).map_err(|_| StateError::Damaged)?;
+    if rest.is_empty() { Ok(value) } else { Err(StateError::Damaged) }
+}
+
+/// Parts of a body, one behind the other, behind a header.
+pub(crate) fn seal_bytes(secret: u64, parts: &[&[u8]]) -> Vec<u8> {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    parts.iter().for_each(|part| hash.update(part));
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + parts.iter().map(|part| part.len()).sum::<usize>());
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&FORMAT.to_le_bytes());
+    bytes.extend_from_slice(&secret.to_le_bytes());
+    bytes.extend_from_slice(&hash.digest().to_le_bytes());
+    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    bytes
+}
+
+/// The body that [`seal_bytes`] wrote.
+pub(crate) fn open_bytes(secret: u64, bytes: &[u8]) -> Result<&[u8], StateError> {
     let (header, body) = bytes.split_at_checked(HEADER_BYTES).ok_or(StateError::Damaged)?;
     let (magic, header) = header.split_at(4);
     let (format, header) = header.split_at(4);
-    let (rules, checksum) = header.split_at(8);
+    let (known, checksum) = header.split_at(8);
     if magic != MAGIC {
         return Err(StateError::Damaged);
     }
@@ -58,9 +72,5 @@ pub(crate) fn open<T: DeserializeOwned>(rules_hash: u64, bytes: &[u8]) -> Result
     if checksum != xxhash_rust::xxh3::xxh3_64(body).to_le_bytes() {
         return Err(StateError::Damaged);
     }
-    if rules != rules_hash.to_le_bytes() {
-        return Err(StateError::OtherRules);
-    }
-    let (value, rest) = postcard::take_from_bytes(body).map_err(|_| StateError::Damaged)?;
-    if rest.is_empty() { Ok(value) } else { Err(StateError::Damaged) }
+    if known != secret.to_le_bytes() { Err(StateError::OtherRules) } else { Ok(body) }
 }

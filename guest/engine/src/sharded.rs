@@ -1,8 +1,9 @@
 //! The same rules, cut where a cluster shuffles.
 
-use crate::correlate::{Fact, FactError, Step};
-use crate::detector::{Detector, LineOutcome};
+use crate::correlate::{Fact, FactError, Outcome, Step};
+use crate::detector::Detector;
 use crate::finding::Alert;
+use crate::line::LineOutcome;
 use crate::scan::Lines;
 use crate::sealed;
 use tripwasm_plan::{Logic, RuleIndex, Timestamp};
@@ -23,19 +24,19 @@ impl Detector {
         for (event, (line, _)) in (first_event..).zip(Lines::new(events)) {
             let mut outcome = LineOutcome::default();
             facts.append(&mut self.facts_of(line, event, &mut outcome));
+            self.count(&outcome);
         }
         facts
     }
 
     /// Feeds facts of one level to the state of this detector, then pushes the watermark of that level.
-    pub fn correlate(&mut self, _level: u32, facts: Vec<Fact>, watermark: Timestamp) -> Correlated {
-        let mut alerts = Vec::new();
-        let before = self.statistics().watermark;
+    pub fn correlate(&mut self, level: u32, facts: Vec<Fact>, watermark: Timestamp) -> Correlated {
+        let mut outcome = Outcome::default();
         for fact in facts {
-            self.correlator.feed(fact, before, &self.settings, &mut alerts);
+            self.correlator.feed(fact, &self.settings, &mut outcome);
         }
-        alerts.append(&mut self.close(watermark));
-        Correlated { alerts, facts: Vec::new() }
+        self.correlator.advance_level(level as usize, watermark, &self.settings, &mut outcome);
+        Correlated { alerts: outcome.alerts, facts: outcome.facts }
     }
 
     /// Feeds facts of one (correlation, group) to the state an engine keeps for it, empty at first. Pure.

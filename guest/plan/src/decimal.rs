@@ -23,6 +23,11 @@ impl Decimal {
         Decimal(value as i128 * ONE)
     }
 
+    /// The number without its fraction, as a count; 0 if it is negative, the greatest count if it lies beyond.
+    pub fn as_count(self) -> u64 {
+        u64::try_from(self.0.max(0) / ONE).unwrap_or(u64::MAX)
+    }
+
     /// Reads a number in JSON's notation (an optional `+` in front, too): digits behind the ninth are rounded, half away
     /// from zero. None if it is no such number or not below 10^20.
     pub fn parse(text: &str) -> Option<Decimal> {

@@ -9,6 +9,7 @@ mod codec;
 mod correlation;
 mod decimal;
 mod field;
+mod fingerprint;
 mod fold;
 mod predicate;
 
@@ -19,6 +20,7 @@ pub use correlation::{
 };
 pub use decimal::Decimal;
 pub use field::{Calculation, Case, Field, FieldId, FieldSource, Literal, Operand, Part, TimePart};
+pub use fingerprint::fingerprints;
 pub use fold::fold_char;
 pub use predicate::{
     CaseRule, Cidr, Condition, Pattern, Piece, Predicate, PredicateId, Quantifier, Reference, Scope, Test,

@@ -1,9 +1,10 @@
 //! What matching hands to correlation.
 
+use super::EventId;
 use serde::{Deserialize, Serialize};
-use tripwasm_plan::{RuleIndex, Timestamp};
+use tripwasm_plan::{Decimal, Onward, RuleIndex, Timestamp};
 
-/// An event that a rule of a correlation matched, for one group.
+/// An event that enters one group of a correlation: one that a rule matched, or an alert of a correlation below.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
     /// The correlation.
@@ -17,16 +18,39 @@ pub struct Fact {
 /// What a correlation keeps of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The event's time.
+    /// The event's time; of an alert, when its condition began to hold.
     pub time: Timestamp,
     /// Its id, if it has one.
-    pub event_id: Option<String>,
+    pub event_id: Option<EventId>,
     /// Its position in the whole input.
     pub event: u64,
+    /// Which of a temporal correlation's sources matched, one bit each; 0 for other correlations.
+    pub sources: u32,
+    /// What the correlation reads of it.
+    pub values: Values,
+    /// What the correlations above read of it, parallel to [`tripwasm_plan::Correlation::onward`]; none where it
+    /// joins no group.
+    pub onward: Vec<Option<Carried>>,
+}
+
+/// What a correlation measures and tells of an event.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Values {
     /// The tuple that `value_count` counts; none if a field of it is absent or null.
-    pub counted: Option<Vec<String>>,
+    pub tuple: Option<Vec<String>>,
+    /// The number that `value_sum` and the like add; none if the field is no number.
+    pub number: Option<Decimal>,
     /// Values of the observed fields.
     pub observed: Vec<Vec<String>>,
+}
+
+/// What an event brings to a correlation above.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Its group there.
+    pub group: Vec<String>,
+    /// What is read of it there.
+    pub values: Values,
 }
 
 /// Why bytes are no fact or state of these rules.
@@ -63,8 +87,8 @@ impl Fact {
 
 impl Entry {
     /// The order that decides: time, then id; position last, so that the order is total.
-    pub(super) fn order(&self) -> (Timestamp, Option<&str>, u64) {
-        (self.time, self.event_id.as_deref(), self.event)
+    pub(super) fn order(&self) -> (Timestamp, Option<&EventId>, u64) {
+        (self.time, self.event_id.as_ref(), self.event)
     }
 
     /// Whether the other is a delivery of the same event.
@@ -74,8 +98,72 @@ impl Entry {
 
     /// Estimate of the memory it takes.
     pub(super) fn bytes(&self) -> u64 {
-        let texts = self.counted.iter().flatten().chain(self.observed.iter().flatten());
-        let text_bytes: usize = texts.map(|text| text.len() + size_of::<String>()).sum();
-        (size_of::<Entry>() + self.event_id.as_ref().map_or(0, String::len) + text_bytes) as u64
+        let carried: u64 = self.onward.iter().map(|carried| carried.as_ref().map_or(0, Carried::bytes)).sum();
+        let id = self.event_id.as_ref().map_or(0, EventId::heap_bytes);
+        size_of::<Entry>() as u64 + id + self.values.bytes() + carried
+    }
+}
+
+impl Values {
+    fn bytes(&self) -> u64 {
+        texts_bytes(self.tuple.iter().flatten()) + texts_bytes(self.observed.iter().flatten())
+    }
+}
+
+impl Carried {
+    fn bytes(&self) -> u64 {
+        size_of::<Carried>() as u64 + texts_bytes(self.group.iter()) + self.values.bytes()
+    }
+}
+
+/// Memory of texts and what holds them.
+pub(super) fn texts_bytes<'t>(texts: impl Iterator<Item = &'t String>) -> u64 {
+    texts.map(|text| (size_of::<String>() + text.len()) as u64).sum()
+}
+
+/// When and by which event an alert's condition began to hold, and what the correlations above read of that event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Firing {
+    pub(super) time: Timestamp,
+    pub(super) event: u64,
+    pub(super) event_id: Option<EventId>,
+    pub(super) onward: Vec<Option<Carried>>,
+}
+
+impl Firing {
+    /// By this event, at its own time.
+    pub(super) fn of(entry: &Entry) -> Firing {
+        Firing {
+            time: entry.time,
+            event: entry.event,
+            event_id: entry.event_id.clone(),
+            onward: entry.onward.clone(),
+        }
+    }
+
+    /// The facts for the correlations above; for each that the event does not join, its index goes to `ungrouped`.
+    pub(super) fn facts(&self, above: &[Onward], ungrouped: &mut Vec<RuleIndex>) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        let mut at = 0;
+        while let (Some(onward), Some(carried)) = (above.get(at), self.onward.get(at)) {
+            let behind = at + 1 + onward.above as usize;
+            match carried {
+                None => ungrouped.push(onward.correlation),
+                Some(carried) => facts.push(Fact {
+                    correlation: onward.correlation,
+                    group: carried.group.clone(),
+                    entry: Entry {
+                        time: self.time,
+                        event_id: self.event_id.clone(),
+                        event: self.event,
+                        sources: 1u32.checked_shl(onward.source).unwrap_or(0),
+                        values: carried.values.clone(),
+                        onward: self.onward.get(at + 1..behind).unwrap_or_default().to_vec(),
+                    },
+                }),
+            }
+            at = behind;
+        }
+        facts
     }
 }

@@ -1,210 +1,322 @@
 //! One group of one correlation: what is settled, what is pending, and the alerts announced.
 
 use super::Entry;
-use super::machine::{Machine, Phase, Signal, Spec};
+use super::fact::Firing;
+use super::machine::Machine;
+use super::signal::{Phase, Signal, Terms, View};
+use super::spec::Spec;
 use crate::alert_id;
 use crate::finding::{Alert, AlertState};
+use crate::limits::PENDING_EVENTS_MAX;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use tripwasm_plan::{Duplicates, Timestamp};
+use tripwasm_plan::{Duplicates, Timestamp, Window};
 
 /// Up to so many pending events, an event out of order is looked at at once; beyond, every so many such events, so
 /// that a flood in disorder costs no square of its length. Closed alerts do not depend on it.
 const PENDING_REPLAYED_MAX: usize = 1024;
 
-/// Fixed cost of a group in the memory estimate.
+/// Fixed cost of a group that is held unpacked, in the memory estimate.
 const GROUP_BYTES: u64 = 256;
 
 /// State of one group.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Group {
     /// Windows over events that are behind the watermark.
     settled: Machine,
     /// Events that others may still precede, in order.
-    pending: Vec<Rc<Entry>>,
+    pending: VecDeque<Rc<Entry>>,
     /// `settled` after all of `pending`; none when it has to be made anew.
     #[serde(skip)]
-    tail: Option<Machine>,
+    tail: Option<Box<Machine>>,
     /// Events that arrived out of order since `tail` was made.
     #[serde(skip)]
     unseen: usize,
-    /// Alerts announced and not closed yet, with the time of the event at which their window spoke.
-    opened: BTreeMap<String, (Timestamp, Alert)>,
-    /// Time of the earliest event whose announced window is not confirmed yet.
-    unconfirmed: Option<Timestamp>,
+    /// Alerts announced but not confirmed yet by start of their window, with the time of the event at which it spoke.
+    announced: BTreeMap<Timestamp, (Timestamp, Alert)>,
     pending_bytes: u64,
-    /// When the correlator looks after this group.
-    #[serde(skip)]
-    pub(super) timer: Option<Timestamp>,
-    key_bytes: u64,
+    settled_bytes: u64,
 }
 
 /// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
     Entered,
     Duplicate,
+    /// Too many events are pending.
+    Refused,
+}
+
+/// What a group has to say.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pub(super) alerts: Vec<Alert>,
+    pub(super) firings: Vec<Firing>,
+    /// How many alerts closed, told or not.
+    pub(super) closed: u64,
 }
 
 impl Group {
-    pub(super) fn new(spec: &Spec, key: &[String]) -> Group {
+    pub(super) fn new(spec: &Spec) -> Group {
+        Group::settled(Machine::new(spec))
+    }
+
+    /// A group without pending events.
+    pub(super) fn settled(machine: Machine) -> Group {
         Group {
-            settled: Machine::new(spec),
-            pending: Vec::new(),
+            settled_bytes: machine.bytes(),
+            settled: machine,
+            pending: VecDeque::new(),
             tail: None,
             unseen: 0,
-            opened: BTreeMap::new(),
-            unconfirmed: None,
+            announced: BTreeMap::new(),
             pending_bytes: 0,
-            timer: None,
-            key_bytes: key.iter().map(|text| text.len() as u64).sum(),
         }
+    }
+
+    /// The windows, if that is all there is to keep.
+    pub(super) fn as_settled(&self) -> Option<&Machine> {
+        (self.pending.is_empty() && self.announced.is_empty()).then_some(&self.settled)
     }
 
     /// Takes in an event that is not behind the watermark.
     pub(super) fn arrive(
         &mut self,
-        spec: &Spec,
+        terms: Terms<'_>,
         key: &[String],
-        entry: Rc<Entry>,
+        entry: Entry,
         duplicates: Duplicates,
-        alerts: &mut Vec<Alert>,
+        out: &mut Outbox,
     ) -> Arrival {
+        let event = entry.event;
         let at = self.pending.partition_point(|other| other.order() < entry.order());
+        if let Some(same) = self.pending.get_mut(at).filter(|other| other.order() == entry.order()) {
+            if !Rc::make_mut(same).unite(entry) {
+                return Arrival::Duplicate;
+            }
+            self.tail = None;
+            self.look_again(terms, key, event, out);
+            return Arrival::Entered;
+        }
         if duplicates == Duplicates::Once && self.is_known(at, &entry) {
             return Arrival::Duplicate;
         }
-        self.pending_bytes += entry.bytes();
-        let event = entry.event;
-        let in_order = at == self.pending.len();
-        self.pending.insert(at, Rc::clone(&entry));
-        let mut signals = Vec::new();
-        let mut sink = |signal: &Signal<'_>| {
-            if signal.phase == Phase::Opened {
-                signals.push((signal.at, alert(spec, key, signal, AlertState::Open)));
-            }
-        };
-        let is_only = self.pending.len() == 1;
-        match &mut self.tail {
-            Some(tail) if in_order => tail.step(spec, &[entry], &mut sink),
-            None if is_only => {
-                let mut tail = self.settled.clone();
-                tail.step(spec, &[entry], &mut sink);
-                self.tail = Some(tail);
-            }
-            _ => {
-                self.unseen += 1;
-                if self.pending.len() <= PENDING_REPLAYED_MAX
-                    || self.unseen * PENDING_REPLAYED_MAX >= self.pending.len() * 16
-                {
-                    self.unseen = 0;
-                    let mut tail = self.settled.clone();
-                    for slice in self.pending.chunk_by(|one, other| one.time == other.time) {
-                        tail.step(spec, slice, &mut sink);
-                    }
-                    self.tail = Some(tail);
-                }
-            }
+        if self.pending.len() >= PENDING_EVENTS_MAX {
+            self.settled.refuse(entry.time);
+            return Arrival::Refused;
         }
-        for (at, mut alert) in signals {
-            if !self.opened.contains_key(&alert.id) {
-                alert.opened_by = Some(event);
-                self.opened.insert(alert.id.clone(), (at, alert.clone()));
-                self.unconfirmed = Some(self.unconfirmed.map_or(at, |other| other.min(at)));
-                alerts.push(alert);
+        self.pending_bytes += entry.bytes();
+        let in_order = at == self.pending.len();
+        let entry = Rc::new(entry);
+        self.pending.insert(at, Rc::clone(&entry));
+        match &mut self.tail {
+            Some(tail) if in_order => {
+                let mut opened = Vec::new();
+                tail.step(terms, &[entry], &mut |signal| note_opened(signal, terms.spec, key, &mut opened));
+                self.announce(opened, event, out);
             }
+            _ => self.look_again(terms, key, event, out),
         }
         Arrival::Entered
     }
 
-    /// Settles what is behind the watermark; alerts that close go to `alerts`.
+    /// Settles what is behind the watermark; what it comes to goes out.
     pub(super) fn settle(
         &mut self,
-        spec: &Spec,
+        terms: Terms<'_>,
         key: &[String],
         watermark: Timestamp,
-        alerts: &mut Vec<Alert>,
+        out: &mut Outbox,
     ) {
         let count = self.pending.partition_point(|entry| entry.time < watermark);
-        let opened = &mut self.opened;
-        let mut sink = |signal: &Signal<'_>| {
-            if signal.phase == Phase::Closed {
-                let alert = alert(spec, key, signal, AlertState::Closed);
-                opened.remove(&alert.id);
-                alerts.push(alert);
+        let announced = &mut self.announced;
+        let mut sink = |signal: Signal<'_>| match signal {
+            Signal::Fired(firing) => out.firings.push(firing),
+            Signal::Window(phase, view) => {
+                out.closed += u64::from(phase == Phase::Closed);
+                let was_announced = announced.contains_key(&view.start);
+                if phase != Phase::Opened {
+                    announced.remove(&view.start);
+                } else if was_announced {
+                    return;
+                }
+                if terms.spec.rule.reported {
+                    out.alerts.push(alert(terms.spec, key, view, phase));
+                }
             }
         };
         let behind: Vec<Rc<Entry>> = self.pending.drain(..count).collect();
         for slice in behind.chunk_by(|one, other| one.time == other.time) {
-            self.settled.step(spec, slice, &mut sink);
+            self.settled.step(terms, slice, &mut sink);
         }
         self.pending_bytes -= behind.iter().map(|entry| entry.bytes()).sum::<u64>();
-        self.settled.advance(spec, watermark, &mut sink);
+        self.settled.advance(terms.spec, watermark, &mut sink);
+        self.settled_bytes = self.settled.bytes();
         if self.pending.is_empty() {
             self.tail = None;
             self.unseen = 0;
         }
-        self.withdraw(spec, key, watermark, alerts);
+        self.withdraw(watermark, out);
+    }
+
+    /// Ends everything at once, because the group has to go: alerts that go on close as they are.
+    pub(super) fn give_up(&mut self, terms: Terms<'_>, key: &[String], out: &mut Outbox) {
+        let pending = std::mem::take(&mut self.pending);
+        let lost = pending.iter().map(|entry| entry.time).chain(self.settled.open_start());
+        lost.collect::<Vec<_>>().into_iter().for_each(|time| self.settled.refuse(time));
+        let goes_on = self.settled.open_start().is_some();
+        self.withdraw(Timestamp::MAX, out);
+        if goes_on {
+            self.settle(terms, key, Timestamp::MAX, out);
+        }
+    }
+
+    /// Notes that the group was seen at this time, whatever is known of it.
+    pub(super) fn learn(&mut self, time: Timestamp) {
+        self.settled.learn(time);
+        self.tail = None;
     }
 
     /// When there is something to do, at the latest.
     pub(super) fn deadline(&self, spec: &Spec) -> Option<Timestamp> {
-        let pending = self.pending.first().map(|entry| entry.time.saturating_add(spec.patience()));
-        let unconfirmed = self.unconfirmed.map(|at| at.saturating_add(1));
-        [pending, unconfirmed, self.settled.deadline(spec)].into_iter().flatten().min()
+        let first = self.pending.front().map(|entry| first_due(spec, entry.time));
+        // Then the group can be packed.
+        let last = self.pending.back().map(|entry| entry.time.saturating_add(1));
+        let announced = self.announced.values().map(|(at, _)| at.saturating_add(1)).min();
+        [first, last, announced, self.settled.deadline(spec)].into_iter().flatten().min()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.opened.is_empty() && self.settled.is_idle()
+        self.pending.is_empty() && self.announced.is_empty() && self.settled.is_idle()
     }
 
-    /// Estimate of the memory it takes.
+    /// Whether an alert is announced and goes on.
+    pub(super) fn is_open(&self) -> bool {
+        !self.announced.is_empty() || self.settled.open_start().is_some()
+    }
+
+    /// Estimate of the memory it takes; a second machine may stand beside the settled one.
     pub(super) fn weight(&self) -> u64 {
-        let tail = self.tail.as_ref().map_or(0, Machine::bytes);
-        GROUP_BYTES + self.key_bytes + self.pending_bytes + self.settled.bytes() + tail
+        GROUP_BYTES + self.pending_bytes + 2 * self.settled_bytes
+    }
+
+    /// Drops what was carried for correlations above, because they are others now.
+    pub(super) fn forget_onward(&mut self) {
+        for entry in &mut self.pending {
+            Rc::make_mut(entry).onward.clear();
+        }
     }
 
     fn is_known(&self, at: usize, entry: &Entry) -> bool {
-        let (before, after) = self.pending.split_at(at.min(self.pending.len()));
         let is_same = |other: Option<&Rc<Entry>>| other.is_some_and(|other| entry.is_delivery_of(other));
-        is_same(before.last()) || is_same(after.first())
+        is_same(at.checked_sub(1).and_then(|before| self.pending.get(before)))
+            || is_same(self.pending.get(at))
     }
 
-    /// Takes back alerts whose window the settled order does not know.
-    fn withdraw(&mut self, spec: &Spec, key: &[String], watermark: Timestamp, alerts: &mut Vec<Alert>) {
-        self.unconfirmed = None;
-        if self.opened.is_empty() {
+    /// Looks at the pending events anew, in order, where that can open an alert and is not too much work.
+    fn look_again(&mut self, terms: Terms<'_>, key: &[String], event: u64, out: &mut Outbox) {
+        let may_open = self.settled.count() + self.pending.len() >= terms.spec.events_min;
+        if !terms.spec.rule.reported || !may_open {
             return;
         }
-        let going_on = self.settled.open_start().map(|start| alert_id(&spec.rule, key, start));
-        self.opened.retain(|id, (at, alert)| {
-            let stays = *at >= watermark || going_on.as_ref() == Some(id);
-            if !stays {
-                alerts.push(Alert { state: AlertState::Withdrawn, opened_by: None, ..alert.clone() });
+        self.unseen += 1;
+        let is_due = self.unseen * PENDING_REPLAYED_MAX >= self.pending.len() * 16;
+        if self.pending.len() > PENDING_REPLAYED_MAX && !is_due {
+            return;
+        }
+        self.unseen = 0;
+        let mut tail = Box::new(self.settled.clone());
+        let mut opened = Vec::new();
+        let pending: &[Rc<Entry>] = self.pending.make_contiguous();
+        for slice in pending.chunk_by(|one, other| one.time == other.time) {
+            tail.step(terms, slice, &mut |signal| note_opened(signal, terms.spec, key, &mut opened));
+        }
+        self.tail = Some(tail);
+        self.announce(opened, event, out);
+    }
+
+    fn announce(&mut self, opened: Vec<(Timestamp, Alert)>, event: u64, out: &mut Outbox) {
+        let going_on = self.settled.open_start();
+        for (at, mut alert) in opened {
+            alert.opened_by = Some(event);
+            let start = alert.window_start;
+            if going_on != Some(start) && !self.announced.contains_key(&start) {
+                self.announced.insert(start, (at, alert.clone()));
+                out.alerts.push(alert);
             }
-            stays
+        }
+    }
+
+    /// Takes back alerts whose window the settled order does not know; those it knows are confirmed.
+    fn withdraw(&mut self, watermark: Timestamp, out: &mut Outbox) {
+        let confirmed = self.settled.open_start();
+        self.announced.retain(|start, (at, alert)| {
+            let stays = *at >= watermark;
+            if !stays && confirmed != Some(*start) {
+                out.alerts.push(Alert { state: AlertState::Withdrawn, opened_by: None, ..alert.clone() });
+            }
+            stays && confirmed != Some(*start)
         });
-        self.unconfirmed = self.opened.values().map(|(at, _)| *at).filter(|at| *at >= watermark).min();
     }
 }
 
-fn alert(spec: &Spec, key: &[String], signal: &Signal<'_>, state: AlertState) -> Alert {
+impl Entry {
+    /// Takes in what another source says of the same event; false if that is nothing new.
+    pub(crate) fn unite(&mut self, other: Entry) -> bool {
+        let new = other.sources & !self.sources;
+        if new == 0 {
+            return false;
+        }
+        // Values are those of the first source, in the rule's order.
+        if other.sources.trailing_zeros() < self.sources.trailing_zeros() {
+            (self.values, self.onward) = (other.values, other.onward);
+        }
+        self.sources |= new;
+        true
+    }
+}
+
+/// The earliest time at which something can end that begins with this event.
+fn first_due(spec: &Spec, time: Timestamp) -> Timestamp {
+    let patience = match spec.correlation.window {
+        // A sighting is decided right behind the event, and correlations above wait for it.
+        Window::FirstSeen { .. } => 1,
+        _ if spec.is_referred_to() => 1,
+        Window::Tumbling => spec.timespan - time.rem_euclid(spec.timespan.max(1)),
+        Window::Session { .. } => spec.timespan.min(spec.gap().unwrap_or(Timestamp::MAX)),
+        Window::Sliding | Window::Anchored => spec.timespan,
+    };
+    time.saturating_add(patience)
+}
+
+fn note_opened(signal: Signal<'_>, spec: &Spec, key: &[String], opened: &mut Vec<(Timestamp, Alert)>) {
+    if let Signal::Window(Phase::Opened, view) = signal {
+        opened.push((view.at, alert(spec, key, view, Phase::Opened)));
+    }
+}
+
+fn alert(spec: &Spec, key: &[String], view: View<'_>, phase: Phase) -> Alert {
     let observed = &spec.correlation.observed;
     Alert {
-        state,
-        id: alert_id(&spec.rule, key, signal.start),
+        state: match phase {
+            Phase::Opened => AlertState::Open,
+            Phase::Closed => AlertState::Closed,
+            Phase::Withdrawn => AlertState::Withdrawn,
+        },
+        id: alert_id(&spec.rule, key, view.start),
         rule: spec.index,
         group: key.to_vec(),
-        window_start: signal.start,
-        window_end: signal.end,
-        count: signal.aggregate.count,
-        first: signal.aggregate.first,
-        last: signal.aggregate.last,
-        events: signal.aggregate.events(),
-        observations: signal.aggregate.observations(observed),
-        measured: None,
-        uncounted: 0,
-        truncated: signal.aggregate.is_truncated(observed),
+        window_start: view.start,
+        window_end: view.end,
+        count: view.figures.count,
+        first: view.figures.first,
+        last: view.figures.last,
+        events: view.figures.events(),
+        observations: view.figures.observations(observed),
+        truncated: view.figures.is_truncated(observed),
+        measured: view.measured,
+        uncounted: view.uncounted,
         opened_by: None,
     }
 }

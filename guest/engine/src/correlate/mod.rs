@@ -1,201 +1,266 @@
-//! Counts, distinct values and first-seen over facts, per (correlation, group), in event time.
+//! Windows over facts, per (correlation, group), in event time.
 //!
 //! A group holds its events in two parts. Behind the watermark nothing can arrive any more: those events are settled,
 //! in order of (time, id), and only they close alerts. What is still pending is kept sorted and decides, on top of the
 //! settled part, which alerts open early. So closed alerts cannot depend on the order of arrival.
+//!
+//! Correlations over correlations stand on higher levels: what settles on one level is fact for those above before the
+//! watermark moves there.
 
-mod aggregate;
+mod delta;
+mod distinct;
+mod event_id;
 mod fact;
+mod figures;
+mod fixed;
+mod footprint;
+mod gauge;
 mod group;
 mod machine;
+mod recent;
+mod sequence;
+mod signal;
+mod sliding;
+mod snapshot;
+mod spec;
+mod statistics;
 mod step;
+mod store;
 mod watermark;
 
-pub use fact::{Entry, Fact, FactError};
+pub use event_id::EventId;
+pub use fact::{Carried, Entry, Fact, FactError, Values};
+pub(crate) use snapshot::CorrelatorState;
+pub use snapshot::LostState;
+pub use statistics::{Eviction, RuleStatistics};
 pub use step::Step;
 pub(crate) use watermark::Watermark;
 
-use crate::finding::{Alert, AlertState};
-use group::Arrival;
-pub(crate) use group::Group;
-use machine::Spec;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::finding::Alert;
+use group::{Arrival, Outbox};
+use recent::Recent;
+use signal::Terms;
+use spec::Spec;
+use statistics::Ledger;
 use std::rc::Rc;
+use store::{Key, SlotId, Store};
 use tripwasm_plan::{Logic, Plan, RuleIndex, Settings, Timestamp};
 
-/// Counts of one rule since the detector began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleStatistics {
-    /// Events that the rule matched; alerts closed, if it is a correlation.
-    pub matched: u64,
-    /// Events that arrived behind the watermark and entered no window.
-    pub late: u64,
-    /// Events without a usable time, or with a group-by field absent or null.
-    pub ungrouped: u64,
-    /// Duplicates that entered no window.
-    pub duplicate: u64,
-    /// Events refused because state reached its bound.
-    pub refused: u64,
-    /// Groups given up because state reached its bound.
-    pub evicted: u64,
-    /// Groups held now.
-    pub groups: u64,
-}
-
-type Key = Rc<[String]>;
-
-/// Per rule, its groups by key.
-pub(crate) type Groups = Vec<BTreeMap<Key, Group>>;
-
 /// The state of all correlations.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Correlator {
     /// Parallel to the plan's rules; none for detection rules.
-    specs: Vec<Option<Rc<Spec>>>,
-    /// Parallel to `specs`.
-    groups: Groups,
-    /// When which group has something to do, at the latest.
-    timers: BTreeSet<(Timestamp, u32, Key)>,
-    pub(crate) statistics: Vec<RuleStatistics>,
-    /// Estimate of the memory that groups take.
-    bytes: u64,
+    cells: Vec<Option<Cell>>,
+    /// The correlations of each level.
+    levels: Vec<Level>,
+    pub(crate) ledger: Ledger,
+    /// Nothing is due before; maybe there is nothing then, either.
+    next_due: Timestamp,
+}
+
+/// A correlation and its groups.
+#[derive(Debug, Clone)]
+struct Cell {
+    spec: Rc<Spec>,
+    /// Position of its level.
+    level: usize,
+    store: Store,
+    /// Time of its earliest event.
+    began: Option<Timestamp>,
+}
+
+/// Correlations that refer to lower levels only.
+#[derive(Debug, Clone, Default)]
+struct Level {
+    correlations: Vec<usize>,
+    /// The watermark up to which everything was settled.
+    reached: Option<Timestamp>,
+}
+
+/// What a step of correlation gives.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) alerts: Vec<Alert>,
+    /// Facts for higher levels.
+    pub(crate) facts: Vec<Fact>,
 }
 
 impl Correlator {
     pub(crate) fn new(plan: &Plan) -> Correlator {
-        let specs = plan.rules.iter().enumerate().map(|(index, rule)| match &rule.logic {
+        let cell = |(index, rule): (usize, &tripwasm_plan::Rule)| match &rule.logic {
             Logic::Correlation(correlation) => {
-                Some(Rc::new(Spec::new(RuleIndex(index as u32), rule.clone(), correlation.clone())))
+                let spec = Rc::new(Spec::new(RuleIndex(index as u32), rule.clone(), correlation.clone()));
+                Some(Cell { spec, level: 0, store: Store::default(), began: None })
             }
             Logic::Detection(_) => None,
-        });
-        Correlator {
-            specs: specs.collect(),
-            groups: vec![BTreeMap::new(); plan.rules.len()],
-            timers: BTreeSet::new(),
-            statistics: vec![RuleStatistics::default(); plan.rules.len()],
-            bytes: 0,
+        };
+        let mut cells: Vec<Option<Cell>> = plan.rules.iter().enumerate().map(cell).collect();
+        let mut correlations: Vec<(u32, usize)> = (0..)
+            .zip(&cells)
+            .filter_map(|(index, cell)| Some((cell.as_ref()?.spec.correlation.level, index)))
+            .collect();
+        correlations.sort_unstable();
+        let mut levels = Vec::new();
+        for of_level in correlations.chunk_by(|one, other| one.0 == other.0) {
+            let correlations: Vec<usize> = of_level.iter().map(|(_, index)| *index).collect();
+            for &index in &correlations {
+                if let Some(Some(cell)) = cells.get_mut(index) {
+                    cell.level = levels.len();
+                }
+            }
+            levels.push(Level { correlations, reached: None });
         }
+        Correlator { levels, ledger: Ledger::new(cells.len()), cells, next_due: Timestamp::MAX }
     }
 
-    /// Takes in a fact that is not late; alerts that it opens, and those that close meanwhile, go to `alerts`.
-    pub(crate) fn feed(
-        &mut self,
-        fact: Fact,
-        watermark: Option<Timestamp>,
-        settings: &Settings,
-        alerts: &mut Vec<Alert>,
-    ) {
+    /// Takes in a fact; alerts that it opens go out.
+    pub(crate) fn feed(&mut self, fact: Fact, settings: &Settings, out: &mut Outcome) {
         let index = fact.correlation.0 as usize;
-        let Some(Some(spec)) = self.specs.get(index).map(|spec| spec.as_ref().map(Rc::clone)) else { return };
-        let (Some(groups), Some(statistics)) = (self.groups.get_mut(index), self.statistics.get_mut(index))
-        else {
-            return;
-        };
-        if watermark.is_some_and(|watermark| fact.entry.time < watermark) {
+        let Some(Some(cell)) = self.cells.get_mut(index) else { return };
+        let reached = self.levels.get(cell.level).and_then(|level| level.reached);
+        let statistics = self.ledger.of(index);
+        if reached.is_some_and(|reached| fact.entry.time < reached) {
             statistics.late += 1;
             return;
         }
-        if self.bytes + fact.entry.bytes() > settings.state_bytes_max {
-            statistics.refused += 1;
-            return;
+        let time = fact.entry.time;
+        cell.began = Some(cell.began.map_or(time, |began| began.min(time)));
+        let spec = Rc::clone(&cell.spec);
+        let terms = terms(&spec, cell.began, settings);
+        let before = cell.store.bytes();
+        let slot = cell.store.find_or_add(&spec, Key::new(&fact.group));
+        let mut outbox = Outbox::default();
+        let arrival = cell.store.visit(&spec, slot, |key, group| {
+            group.arrive(terms, key, fact.entry, settings.duplicates, &mut outbox)
+        });
+        match arrival {
+            Some(Arrival::Entered) => cell.store.note_event(slot, time),
+            Some(Arrival::Duplicate) => statistics.duplicate += 1,
+            Some(Arrival::Refused) | None => statistics.refused += 1,
         }
-        let key: Key = fact.group.into();
-        self.bytes -= groups.get(&key).map_or(0, Group::weight);
-        let group = groups.entry(Rc::clone(&key)).or_insert_with(|| Group::new(&spec, &key));
-        if let Some(watermark) = watermark {
-            let before = alerts.len();
-            group.settle(&spec, &key, watermark, alerts);
-            statistics.matched += count_closed(alerts, before);
+        let due = cell.store.next_due().unwrap_or(Timestamp::MAX);
+        self.ledger.bytes = self.ledger.bytes - before + cell.store.bytes();
+        self.next_due = self.next_due.min(due);
+        out.alerts.append(&mut outbox.alerts);
+        if self.ledger.bytes > settings.state_bytes_max {
+            self.evict(settings, out);
         }
-        match group.arrive(&spec, &key, Rc::new(fact.entry), settings.duplicates, alerts) {
-            Arrival::Entered => {}
-            Arrival::Duplicate => statistics.duplicate += 1,
-        }
-        self.bytes += group.weight();
-        self.set_timer(index, &key);
     }
 
-    /// Closes what ends by the watermark.
-    pub(crate) fn advance(&mut self, watermark: Timestamp, alerts: &mut Vec<Alert>) {
-        while let Some((due, _, _)) = self.timers.first()
-            && *due <= watermark
-        {
-            let Some((_, index, key)) = self.timers.pop_first() else { return };
-            let index = index as usize;
-            let Some(Some(spec)) = self.specs.get(index).map(|spec| spec.as_ref().map(Rc::clone)) else {
-                return;
-            };
-            let Some(groups) = self.groups.get_mut(index) else { return };
-            let Some(group) = groups.get_mut(&key) else { continue };
-            self.bytes -= group.weight();
-            group.timer = None;
-            let before = alerts.len();
-            group.settle(&spec, &key, watermark, alerts);
-            if let Some(statistics) = self.statistics.get_mut(index) {
-                statistics.matched += count_closed(alerts, before);
-            }
-            if group.is_empty() {
-                groups.remove(&key);
-            } else {
-                self.bytes += group.weight();
-                self.set_timer(index, &key);
+    /// Closes what ends by the watermark, on every level.
+    pub(crate) fn advance(&mut self, watermark: Timestamp, settings: &Settings, out: &mut Outcome) {
+        let is_due = self.next_due <= watermark;
+        for level in 0..self.levels.len() {
+            if is_due {
+                self.advance_level(level, watermark, settings, out);
+                for fact in std::mem::take(&mut out.facts) {
+                    self.feed(fact, settings, out);
+                }
+            } else if let Some(level) = self.levels.get_mut(level) {
+                level.reached = level.reached.max(Some(watermark));
             }
         }
-    }
-
-    /// The groups of every rule, for a snapshot.
-    pub(crate) fn groups(&self) -> &Groups {
-        &self.groups
-    }
-
-    /// Puts the groups and counts of a snapshot in the place of its own.
-    pub(crate) fn restore(&mut self, groups: Groups, statistics: Vec<RuleStatistics>) {
-        self.timers.clear();
-        self.bytes = groups.iter().flat_map(BTreeMap::values).map(Group::weight).sum();
-        self.statistics = statistics;
-        self.groups = groups;
-        let keys = |(index, groups): (usize, &BTreeMap<Key, Group>)| {
-            groups.keys().map(|key| (index, Rc::clone(key))).collect::<Vec<_>>()
-        };
-        for (index, key) in self.groups.iter().enumerate().flat_map(keys).collect::<Vec<_>>() {
-            self.set_timer(index, &key);
+        if is_due {
+            let due = self.cells.iter().flatten().filter_map(|cell| cell.store.next_due());
+            self.next_due = due.min().unwrap_or(Timestamp::MAX);
         }
     }
 
-    /// Estimate of the memory that state takes.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Closes what ends by the watermark on one level; facts for higher ones go out.
+    pub(crate) fn advance_level(
+        &mut self,
+        level: usize,
+        watermark: Timestamp,
+        settings: &Settings,
+        out: &mut Outcome,
+    ) {
+        let Some(level) = self.levels.get_mut(level) else { return };
+        for &index in &level.correlations {
+            let Some(Some(cell)) = self.cells.get_mut(index) else { continue };
+            let before = cell.store.bytes();
+            let spec = Rc::clone(&cell.spec);
+            let terms = terms(&spec, cell.began, settings);
+            let mut outbox = Outbox::default();
+            while let Some(slot) = cell.store.pop_due(watermark) {
+                cell.store.visit(&spec, slot, |key, group| group.settle(terms, key, watermark, &mut outbox));
+            }
+            self.ledger.bytes = self.ledger.bytes - before + cell.store.bytes();
+            self.ledger.of(index).matched += outbox.closed;
+            out.alerts.append(&mut outbox.alerts);
+            let mut ungrouped = Vec::new();
+            for firing in &outbox.firings {
+                out.facts.append(&mut firing.facts(&spec.correlation.onward, &mut ungrouped));
+            }
+            ungrouped.iter().for_each(|above| self.ledger.of(above.0 as usize).ungrouped += 1);
+        }
+        level.reached = level.reached.max(Some(watermark));
+    }
+
+    /// Feeds the baseline of a first-seen correlation; nothing else changes.
+    pub(crate) fn learn(&mut self, fact: &Fact) {
+        let index = fact.correlation.0 as usize;
+        let Some(Some(cell)) = self.cells.get_mut(index) else { return };
+        let before = cell.store.bytes();
+        let spec = Rc::clone(&cell.spec);
+        let slot = cell.store.find_or_add(&spec, Key::new(&fact.group));
+        cell.store.visit(&spec, slot, |_, group| group.learn(fact.entry.time));
+        cell.store.note_event(slot, fact.entry.time);
+        self.next_due = self.next_due.min(cell.store.next_due().unwrap_or(Timestamp::MAX));
+        self.ledger.bytes = self.ledger.bytes - before + cell.store.bytes();
     }
 
     /// Counts per rule, with the number of groups held now.
     pub(crate) fn statistics(&self) -> Vec<RuleStatistics> {
-        let with_groups = |(statistics, groups): (&RuleStatistics, &BTreeMap<Key, Group>)| RuleStatistics {
-            groups: groups.len() as u64,
+        let with_groups = |(statistics, cell): (&RuleStatistics, &Option<Cell>)| RuleStatistics {
+            groups: cell.as_ref().map_or(0, |cell| cell.store.len() as u64),
             ..*statistics
         };
-        self.statistics.iter().zip(&self.groups).map(with_groups).collect()
+        self.ledger.rules.iter().zip(&self.cells).map(with_groups).collect()
     }
 
-    fn set_timer(&mut self, index: usize, key: &Key) {
-        let Some(group) = self.groups.get_mut(index).and_then(|groups| groups.get_mut(key)) else { return };
-        let Some(Some(spec)) = self.specs.get(index) else { return };
-        let due = group.deadline(spec);
-        if due == group.timer {
-            return;
-        }
-        if let Some(old) = group.timer {
-            self.timers.remove(&(old, index as u32, Rc::clone(key)));
-        }
-        group.timer = due;
-        if let Some(due) = due {
-            self.timers.insert((due, index as u32, Rc::clone(key)));
+    /// Estimate of the memory that one group of a correlation takes at most behind the watermark.
+    pub(crate) fn group_bytes_max(&self, correlation: RuleIndex) -> Option<u64> {
+        let cell = self.cells.get(correlation.0 as usize)?.as_ref()?;
+        Some(footprint::group_bytes_max(&cell.spec))
+    }
+
+    /// Gives up groups until a sixteenth of the bound is free again: of the correlation that takes the most, the least
+    /// useful. So a flood of keys in one rule costs no other rule a window.
+    fn evict(&mut self, settings: &Settings, out: &mut Outcome) {
+        let target = settings.state_bytes_max - settings.state_bytes_max / 16;
+        while self.ledger.bytes > target {
+            let mut by_size: Vec<(u64, usize)> = (0..)
+                .zip(&self.cells)
+                .filter_map(|(index, cell)| Some((cell.as_ref()?.store.bytes(), index)))
+                .collect();
+            by_size.sort_unstable_by_key(|&(bytes, index)| (std::cmp::Reverse(bytes), index));
+            let Some(&(largest, index)) = by_size.first().filter(|(bytes, _)| *bytes > 0) else { return };
+            let second = by_size.get(1).map_or(0, |(bytes, _)| *bytes);
+            let excess = self.ledger.bytes - target;
+            // Down to the next one, which then shares the burden.
+            let share = (largest - second).max(largest / 16).clamp(1, excess);
+            let Some(Some(cell)) = self.cells.get_mut(index) else { return };
+            for slot in cell.store.least_useful(share) {
+                give_up(cell, slot, settings, &mut self.ledger, out);
+            }
         }
     }
 }
 
-/// How many alerts from number `before` on are final.
-fn count_closed(alerts: &[Alert], before: usize) -> u64 {
-    alerts.iter().skip(before).filter(|alert| alert.state == AlertState::Closed).count() as u64
+fn terms<'s>(spec: &'s Spec, began: Option<Timestamp>, settings: &Settings) -> Terms<'s> {
+    let learn = spec.correlation.learn_ms.map(|ms| Timestamp::try_from(ms).unwrap_or(Timestamp::MAX));
+    let from = settings.learn_from.or(began);
+    Terms { spec, learns_until: from.zip(learn).map(|(from, learn)| from.saturating_add(learn)) }
+}
+
+fn give_up(cell: &mut Cell, slot: SlotId, settings: &Settings, ledger: &mut Ledger, out: &mut Outcome) {
+    let spec = Rc::clone(&cell.spec);
+    let before = cell.store.bytes();
+    let Some((key, mut group)) = cell.store.take(&spec, slot) else { return };
+    ledger.bytes = ledger.bytes - before + cell.store.bytes();
+    let mut outbox = Outbox::default();
+    group.give_up(terms(&spec, cell.began, settings), &key, &mut outbox);
+    ledger.of(spec.index.0 as usize).matched += outbox.closed;
+    out.alerts.append(&mut outbox.alerts);
+    ledger.note_eviction(spec.index, key);
 }

@@ -1,10 +1,9 @@
 //! A pure step of one group, whose state a cluster's engine keeps.
 
-use super::group::{Arrival, Group};
-use super::{Correlator, Fact, FactError};
+use super::group::{Group, Outbox};
+use super::{Correlator, Fact, FactError, terms};
 use crate::finding::Alert;
 use crate::sealed;
-use std::rc::Rc;
 use tripwasm_plan::{Settings, Timestamp};
 
 /// The outcome of a step.
@@ -20,8 +19,8 @@ pub struct Step {
     pub next_timer: Option<Timestamp>,
 }
 
-/// What a step keeps: correlation, group, watermark reached.
-type Kept = (u32, Vec<String>, Option<Timestamp>, Group);
+/// What a step keeps: correlation, group, watermark reached, earliest event, windows.
+type Kept = (u32, Vec<String>, Option<Timestamp>, Option<Timestamp>, Group);
 
 impl Correlator {
     /// Feeds facts of one (correlation, group) to the state of an earlier step, empty at first, then closes what ends by
@@ -39,31 +38,34 @@ impl Correlator {
             bytes => Some(sealed::open(rules_hash, bytes).map_err(|_| FactError::ForeignState)?),
         };
         let first = facts.first().map(|fact| (fact.correlation.0, fact.group.clone()));
-        let kept_key = kept.as_ref().map(|(index, key, _, _)| (*index, key.clone()));
+        let kept_key = kept.as_ref().map(|(index, key, ..)| (*index, key.clone()));
         let Some((index, key)) = kept_key.or(first) else {
             return Ok(Step { state: Vec::new(), alerts: Vec::new(), facts: Vec::new(), next_timer: None });
         };
         if facts.iter().any(|fact| (fact.correlation.0, &fact.group) != (index, &key)) {
             return Err(FactError::ForeignFact);
         }
-        let spec = self.specs.get(index as usize).and_then(Option::as_ref).ok_or(FactError::ForeignFact)?;
-        let (before, mut group) = match kept {
-            Some((_, _, before, group)) => (before, group),
-            None => (None, Group::new(spec, &key)),
+        let cell = self.cells.get(index as usize).and_then(Option::as_ref).ok_or(FactError::ForeignFact)?;
+        let spec = &*cell.spec;
+        let (before, mut began, mut group) = match kept {
+            Some((_, _, before, began, group)) => (before, began, group),
+            None => (None, None, Group::new(spec)),
         };
-        let mut alerts = Vec::new();
+        let mut out = Outbox::default();
         for fact in facts.into_iter().filter(|fact| before.is_none_or(|before| fact.entry.time >= before)) {
-            match group.arrive(spec, &key, Rc::new(fact.entry), settings.duplicates, &mut alerts) {
-                Arrival::Entered | Arrival::Duplicate => {}
-            }
+            let time = fact.entry.time;
+            began = Some(began.map_or(time, |began| began.min(time)));
+            group.arrive(terms(spec, began, settings), &key, fact.entry, settings.duplicates, &mut out);
         }
         let reached = before.max(Some(watermark));
-        group.settle(spec, &key, reached.unwrap_or(watermark), &mut alerts);
+        group.settle(terms(spec, began, settings), &key, reached.unwrap_or(watermark), &mut out);
         let next_timer = group.deadline(spec);
         let state = match group.is_empty() {
             true => Vec::new(),
-            false => sealed::seal(rules_hash, &(index, &key, reached, &group)),
+            false => sealed::seal(rules_hash, &(index, &key, reached, began, &group)),
         };
-        Ok(Step { state, alerts, facts: Vec::new(), next_timer })
+        let above = &spec.correlation.onward;
+        let facts = out.firings.iter().flat_map(|firing| firing.facts(above, &mut Vec::new())).collect();
+        Ok(Step { state, alerts: out.alerts, facts, next_timer })
     }
 }

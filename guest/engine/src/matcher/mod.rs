@@ -13,7 +13,7 @@ pub(crate) use value::Value;
 
 use crate::scan::Spans;
 use calculate::Outcome;
-use tripwasm_plan::{Condition, FieldId, PredicateId, Test, Timestamp};
+use tripwasm_plan::{Condition, Decimal, FieldId, PredicateId, Test, Timestamp};
 
 /// Buffers of a matcher, reused from event to event.
 #[derive(Debug, Default, Clone)]
@@ -75,6 +75,16 @@ impl<'e> Matcher<'e> {
     pub(crate) fn texts(&mut self, field: FieldId) -> Vec<String> {
         self.calculate(field);
         self.values(field).filter_map(|value| value.scalar_text().map(|text| text.into_owned())).collect()
+    }
+
+    /// The number of a field's first value that is no container: a number, or a string that is a plain decimal one.
+    pub(crate) fn number(&mut self, field: FieldId) -> Option<Decimal> {
+        self.calculate(field);
+        match self.values(field).find(|value| !value.is_container())? {
+            Value::Number(text) => Decimal::parse(&text),
+            Value::Text(text) if number::is_plain_decimal(&text) => Decimal::parse(&text),
+            _ => None,
+        }
     }
 
     /// The event's time: of the first field with a usable one.

@@ -1,19 +1,39 @@
 //! The values of all of a plan's fields in one event, calculated ones included.
 
-use super::{fold, json::Json, matcher, number, value};
+use super::{date, fold, json::Json, matcher, number, value};
 use std::borrow::Cow;
-use tripwasm_plan::{Calculation, Case, FieldId, FieldSource, Literal, Operand, Part, Plan};
+use tripwasm_plan::{Calculation, Case, Field, FieldId, FieldSource, Literal, Operand, Part, Plan};
 
-/// The values of the plan's fields, by field. While they are being made, those of the fields made so far.
+/// The values of a plan's or a scope's fields, by field. While they are being made, those of the fields made so far.
 pub(super) struct Fields<'e> {
-    values: Vec<Vec<Cow<'e, Json>>>,
+    values: Vec<Values<'e>>,
+}
+
+#[derive(Default)]
+struct Values<'e> {
+    /// An array stands for itself and for each of its elements.
+    all: Vec<Cow<'e, Json>>,
+    /// An array stands for itself alone.
+    whole: Vec<Cow<'e, Json>>,
 }
 
 impl Fields<'_> {
     /// Every value of a field; none if it is absent.
     pub(super) fn all(&self, field: FieldId) -> impl Iterator<Item = &Json> {
-        let values = usize::try_from(field.0).ok().and_then(|at| self.values.get(at));
-        values.into_iter().flatten().map(AsRef::as_ref)
+        self.of(field).flat_map(|values| &values.all).map(AsRef::as_ref)
+    }
+
+    /// The members of a field's arrays. A value that is no array is a member, null is none.
+    pub(super) fn members(&self, field: FieldId) -> impl Iterator<Item = &Json> {
+        self.of(field).flat_map(|values| &values.whole).flat_map(|value| match value.as_ref() {
+            Json::Null => &[],
+            Json::Array(items) => items.as_slice(),
+            other => core::slice::from_ref(other),
+        })
+    }
+
+    fn of(&self, field: FieldId) -> impl Iterator<Item = &Values<'_>> {
+        usize::try_from(field.0).ok().and_then(|at| self.values.get(at)).into_iter()
     }
 
     /// The first value of a field that is no container, else the first.
@@ -27,15 +47,35 @@ pub(super) fn fields<'e>(plan: &Plan, event: &'e Json) -> Fields<'e> {
     let mut fields = Fields { values: Vec::with_capacity(plan.fields.len()) };
     for field in &plan.fields {
         let values = match &field.source {
-            FieldSource::Path(path) => value::values_at(event, path).into_iter().map(Cow::Borrowed).collect(),
-            FieldSource::Leaves => Vec::new(),
+            FieldSource::Path(path) => at_ends(value::ends_at(event, path)),
+            FieldSource::Leaves => alone(value::leaves(event).into_iter().map(Cow::Borrowed)),
             FieldSource::Calculated(calculation) => {
-                calculate(calculation, plan, &fields).map(Cow::Owned).into_iter().collect()
+                alone(calculate(calculation, plan, &fields).map(Cow::Owned).into_iter())
             }
         };
         fields.values.push(values);
     }
     fields
+}
+
+/// Looks up the fields of a scope in a member of an array. The empty path is the member itself.
+pub(super) fn member_fields<'e>(fields: &[Field], member: &'e Json) -> Fields<'e> {
+    let values = fields.iter().map(|field| match &field.source {
+        FieldSource::Path(path) if path.is_empty() => at_ends(vec![member]),
+        FieldSource::Path(path) => at_ends(value::ends_at(member, path)),
+        FieldSource::Leaves | FieldSource::Calculated(_) => Values::default(),
+    });
+    Fields { values: values.collect() }
+}
+
+fn at_ends(ends: Vec<&Json>) -> Values<'_> {
+    let all = ends.iter().copied().flat_map(value::with_elements).map(Cow::Borrowed).collect();
+    Values { all, whole: ends.into_iter().map(Cow::Borrowed).collect() }
+}
+
+fn alone<'e>(values: impl Iterator<Item = Cow<'e, Json>>) -> Values<'e> {
+    let all: Vec<_> = values.collect();
+    Values { whole: all.clone(), all }
 }
 
 fn calculate(calculation: &Calculation, plan: &Plan, fields: &Fields<'_>) -> Option<Json> {
@@ -49,7 +89,7 @@ fn calculate(calculation: &Calculation, plan: &Plan, fields: &Fields<'_>) -> Opt
         }
         Calculation::FirstTruthy(operands) => values(operands).into_iter().find(is_truthy),
         Calculation::Cases { cases, otherwise } => {
-            let holds = |case: &&Case| matcher::holds(&case.when, plan, fields);
+            let holds = |case: &&Case| matcher::holds(&case.when, matcher::Tests::of(plan), fields);
             let operand = cases.iter().find(holds).map(|case| &case.value).or(otherwise.as_ref())?;
             operand_value(operand, fields)
         }
@@ -62,7 +102,10 @@ fn calculate(calculation: &Calculation, plan: &Plan, fields: &Fields<'_>) -> Opt
             };
             part.map(|part| Json::Text(part.to_owned()))
         }
-        Calculation::TimePart(..) => None,
+        Calculation::TimePart(of, part) => {
+            let number = date::part(&operand_value(of, fields)?, *part)?;
+            Some(Json::Number(number.to_string()))
+        }
         Calculation::Lower(of) => operand_text(of, fields).map(|text| Json::Text(fold::fold(&text))),
     }
 }
@@ -102,7 +145,7 @@ fn is_truthy(value: &Json) -> bool {
 mod tests {
     use super::super::json::parse;
     use super::*;
-    use tripwasm_plan::{Condition, Field, Predicate, PredicateId, Settings, Test};
+    use tripwasm_plan::{Condition, Field, Predicate, PredicateId, Settings, Test, TimePart};
 
     const A: Operand = Operand::Field(FieldId(0));
     const B: Operand = Operand::Field(FieldId(1));
@@ -176,6 +219,16 @@ mod tests {
                 assert_eq!(result(split, event).as_deref(), expected, "{part:?} of {event}");
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_a_time_is_a_number() {
+        let part = |part| Calculation::TimePart(A, part);
+        let event = r#"{"a":["2024-02-03T04:05:06+01:00"]}"#;
+        assert_eq!(result(part(TimePart::Hour), event).as_deref(), Some("4"));
+        assert_eq!(result(part(TimePart::Year), r#"{"a":1707000000000}"#).as_deref(), Some("2024"));
+        assert_eq!(result(part(TimePart::Day), r#"{"a":"today"}"#), None);
+        assert_eq!(result(part(TimePart::Day), "{}"), None);
     }
 
     #[test]

@@ -1,169 +1,173 @@
-//! Facts of matching events, kept to the end, and the alerts they come to.
+//! Correlations over whole inputs: every fact is kept, and each group's facts are looked at together.
 
-use super::calculate::Fields;
-use super::json::Json;
+use super::fact::{Event, Fact, join};
+use super::measure;
 use super::windows::{Stretch, stretches};
 use crate::alert_id;
 use crate::finding::{Alert, AlertState, EventRef, Observation};
 use crate::limits::{ALERT_EVENTS_MAX, ALERT_VALUES_MAX};
-use std::collections::{BTreeMap, BTreeSet};
-use tripwasm_plan::{
-    Correlation, Duplicates, FieldId, Logic, Measure, Observed, Plan, Rule, RuleIndex, Source, Timestamp,
-};
-
-/// A matching event with a usable time.
-pub(super) struct Event<'e> {
-    pub(super) position: u64,
-    pub(super) time: Timestamp,
-    pub(super) id: Option<&'e str>,
-    pub(super) fields: &'e Fields<'e>,
-}
-
-/// What one event adds to one group of one correlation.
-struct Fact {
-    time: Timestamp,
-    id: Option<String>,
-    position: u64,
-    /// The tuple of counted values, if the event has all of them.
-    counted: Option<Vec<String>>,
-    /// Values by observed field, in the order they stand in the event.
-    observed: Vec<Vec<String>>,
-}
+use std::collections::BTreeMap;
+use tripwasm_plan::{Correlation, Duplicates, Logic, Observed, Plan, Rule, RuleIndex, Timestamp, Window};
 
 /// The facts of every correlation of a plan.
 pub(super) struct Facts<'p> {
+    plan: &'p Plan,
     duplicates: Duplicates,
-    correlations: Vec<Groups<'p>>,
+    /// By rule, in the order in which they came.
+    arrived: BTreeMap<RuleIndex, Vec<Fact>>,
 }
 
-struct Groups<'p> {
+/// A correlation of the plan.
+#[derive(Clone, Copy)]
+struct Spec<'p> {
     index: RuleIndex,
     rule: &'p Rule,
     correlation: &'p Correlation,
-    groups: BTreeMap<Vec<String>, Vec<Fact>>,
+}
+
+/// An alert, and the fact with which its condition began to hold.
+struct Fired<'f> {
+    alert: Alert,
+    time: Timestamp,
+    fact: &'f Fact,
 }
 
 impl<'p> Facts<'p> {
     /// None so far.
     pub(super) fn new(plan: &'p Plan, duplicates: Duplicates) -> Self {
-        let correlations = plan.rules.iter().zip(0..).filter_map(|(rule, index)| match &rule.logic {
-            Logic::Correlation(correlation) => {
-                Some(Groups { index: RuleIndex(index), rule, correlation, groups: BTreeMap::new() })
-            }
-            Logic::Detection(_) => None,
-        });
-        Facts { duplicates, correlations: correlations.collect() }
+        Facts { plan, duplicates, arrived: BTreeMap::new() }
     }
 
-    /// Adds what an event for which these rules hold means to correlations. An event enters a group once,
-    /// through the first of the correlation's sources that holds and gives the group.
+    /// Adds what an event for which these rules hold means to correlations.
     pub(super) fn add(&mut self, event: &Event<'_>, holding: &[RuleIndex]) {
-        for groups in &mut self.correlations {
-            for source in groups.correlation.sources.iter().filter(|source| holding.contains(&source.rule)) {
-                let Some(group) = tuple(&source.reads.group_by, event.fields) else { continue };
-                let facts = groups.groups.entry(group).or_default();
-                let again = |fact: &Fact| match self.duplicates {
-                    Duplicates::Once => event.id.is_some() && is_same(fact, event),
-                    Duplicates::Count => false,
-                };
-                if !facts.iter().any(|fact| fact.position == event.position || again(fact)) {
-                    facts.push(fact(event, source));
+        for spec in specs(self.plan) {
+            for (source, number) in spec.correlation.sources.iter().zip(0..) {
+                if holding.contains(&source.rule)
+                    && let Some(fact) = Fact::of_event(event, number, source)
+                {
+                    self.arrived.entry(spec.index).or_default().push(fact);
                 }
             }
         }
     }
 
     /// The alerts, as if no more events could come.
-    pub(super) fn close(self) -> Vec<Alert> {
+    pub(super) fn close(mut self) -> Vec<Alert> {
         let mut closed = Vec::new();
-        for Groups { index, rule, correlation, groups } in self.correlations {
-            for (group, mut facts) in groups {
-                facts.sort_by(|one, other| order(one).cmp(&order(other)));
-                let times: Vec<_> = facts.iter().map(|fact| fact.time).collect();
-                let positions: Vec<_> = facts.iter().map(|fact| fact.position).collect();
-                let condition = |events| holds(correlation, facts.get(events).unwrap_or(&[]));
-                let found =
-                    stretches(correlation.window, correlation.timespan_ms, &times, &positions, &condition);
-                closed.extend(found.into_iter().map(|stretch| {
-                    let events = facts.get(stretch.events.clone()).unwrap_or(&[]);
-                    alert(index, rule, &correlation.observed, &group, &stretch, events)
-                }));
+        let mut upwards: Vec<Spec<'_>> = specs(self.plan).collect();
+        upwards.sort_by_key(|spec| spec.correlation.level);
+        for spec in upwards {
+            let groups = self.groups(spec.index);
+            let learned = self.learned(spec.correlation, &groups);
+            for (group, facts) in &groups {
+                for fired in alerts(spec, group, facts, learned) {
+                    for (consumer, fact) in fired.fact.handed_on(&spec.correlation.onward, fired.time) {
+                        self.arrived.entry(consumer.correlation).or_default().push(fact);
+                    }
+                    if spec.rule.reported {
+                        closed.push(fired.alert);
+                    }
+                }
             }
         }
+        closed.sort_by(|one, other| {
+            let key = |alert: &Alert| (alert.rule, alert.group.clone(), alert.window_start);
+            key(one).cmp(&key(other))
+        });
         closed
     }
-}
 
-fn is_same(fact: &Fact, event: &Event<'_>) -> bool {
-    fact.time == event.time && fact.id.as_deref() == event.id
-}
+    /// The facts of a correlation by group, in order.
+    fn groups(&mut self, correlation: RuleIndex) -> BTreeMap<Vec<String>, Vec<Fact>> {
+        let mut groups: BTreeMap<Vec<String>, Vec<Fact>> = BTreeMap::new();
+        let mut arrived = self.arrived.remove(&correlation).unwrap_or_default();
+        // Of two deliveries, that which came first counts, be it an event or an alert that an event made.
+        arrived.sort_by_key(|fact| fact.position);
+        for fact in arrived {
+            join(groups.entry(fact.reading.group.clone()).or_default(), fact, self.duplicates);
+        }
+        for facts in groups.values_mut() {
+            facts.sort_by(|one, other| one.order().cmp(&other.order()));
+        }
+        groups
+    }
 
-/// The order that decides which events and values an alert tells.
-fn order(fact: &Fact) -> (Timestamp, Option<&str>, u64) {
-    (fact.time, fact.id.as_deref(), fact.position)
-}
-
-fn fact(event: &Event<'_>, source: &Source) -> Fact {
-    let texts = |&field: &FieldId| -> Vec<String> {
-        event.fields.all(field).filter_map(Json::scalar_text).map(Into::into).collect()
-    };
-    Fact {
-        time: event.time,
-        id: event.id.map(str::to_owned),
-        position: event.position,
-        counted: tuple(&source.reads.measured, event.fields),
-        observed: source.reads.observed.iter().map(texts).collect(),
+    /// When a correlation's learning ends; none if it does not learn.
+    fn learned(
+        &self,
+        correlation: &Correlation,
+        groups: &BTreeMap<Vec<String>, Vec<Fact>>,
+    ) -> Option<Timestamp> {
+        let learn = Timestamp::try_from(correlation.learn_ms?).unwrap_or(Timestamp::MAX);
+        let earliest = || groups.values().flatten().map(|fact| fact.time).min();
+        Some(self.plan.settings.learn_from.or_else(earliest)?.saturating_add(learn))
     }
 }
 
-/// The first scalar value of each field as text, if each has one.
-fn tuple(of: &[FieldId], fields: &Fields<'_>) -> Option<Vec<String>> {
-    of.iter().map(|&field| fields.first(field)?.scalar_text().map(Into::into)).collect()
-}
-
-fn holds(correlation: &Correlation, facts: &[Fact]) -> bool {
-    let measured = match correlation.measure {
-        Measure::EventCount => facts.len(),
-        _ => facts.iter().filter_map(|fact| fact.counted.as_ref()).collect::<BTreeSet<_>>().len(),
-    };
-    let measured = u64::try_from(measured).unwrap_or(u64::MAX);
-    correlation.condition.iter().all(|comparison| {
-        super::number::satisfies(
-            tripwasm_plan::Decimal::whole(measured).cmp(&comparison.value),
-            comparison.operator,
-        )
+fn specs(plan: &Plan) -> impl Iterator<Item = Spec<'_>> {
+    plan.rules.iter().zip(0..).filter_map(|(rule, index)| match &rule.logic {
+        Logic::Correlation(correlation) => Some(Spec { index: RuleIndex(index), rule, correlation }),
+        Logic::Detection(_) => None,
     })
 }
 
-/// The closed alert over a stretch of a group's events, which are in order.
-fn alert(
-    index: RuleIndex,
-    rule: &Rule,
-    observed: &[Observed],
+/// The alerts of a group, whose facts are in order, but those that are suppressed or fell into the time of learning.
+fn alerts<'f>(
+    spec: Spec<'_>,
     group: &[String],
-    stretch: &Stretch,
-    events: &[Fact],
-) -> Alert {
-    let mut truncated = events.len() > ALERT_EVENTS_MAX;
-    let observations = observed.iter().enumerate().map(|(at, observed)| {
-        let mut distinct = Vec::new();
-        for value in events.iter().filter_map(|fact| fact.observed.get(at)).flatten() {
-            if !distinct.contains(value) {
-                distinct.push(value.clone());
-            }
+    facts: &'f [Fact],
+    learned: Option<Timestamp>,
+) -> Vec<Fired<'f>> {
+    let correlation = spec.correlation;
+    let condition = |events| measure::holds(correlation, facts.get(events).unwrap_or(&[]));
+    let is_learning = |stretch: &Stretch| match correlation.window {
+        Window::FirstSeen { .. } => learned.is_some_and(|end| stretch.start < end),
+        _ => false,
+    };
+    let suppress = correlation.suppress_ms.map(|ms| Timestamp::try_from(ms).unwrap_or(Timestamp::MAX));
+    let mut all: Vec<Fired<'f>> = Vec::new();
+    for stretch in stretches(correlation, facts, &condition) {
+        let Some((time, fact)) = firing(correlation, &stretch, facts, &condition) else { continue };
+        let last = all.last().map(|fired| fired.time);
+        let is_suppressed =
+            suppress.zip(last).is_some_and(|(suppress, last)| time < last.saturating_add(suppress));
+        if !is_learning(&stretch) && !is_suppressed {
+            all.push(Fired { alert: alert(spec, group, &stretch, facts), time, fact });
         }
-        let mut values = if observed.values { distinct.clone() } else { Vec::new() };
-        truncated |= values.len() > ALERT_VALUES_MAX;
-        values.truncate(ALERT_VALUES_MAX);
-        values.sort();
-        Observation { values, distinct: u64::try_from(distinct.len()).unwrap_or(u64::MAX) }
-    });
-    let observations = observations.collect();
+    }
+    all
+}
+
+/// When, and with which fact, the condition of a stretch that satisfies it began to hold.
+fn firing<'f>(
+    correlation: &Correlation,
+    stretch: &Stretch,
+    facts: &'f [Fact],
+    condition: &dyn Fn(core::ops::Range<usize>) -> bool,
+) -> Option<(Timestamp, &'f Fact)> {
+    let events = stretch.events.clone();
+    match correlation.window {
+        Window::Sliding | Window::FirstSeen { .. } => {
+            facts.get(stretch.held.clone())?.last().map(|fact| (fact.time, fact))
+        }
+        _ if measure::is_growing(correlation) => {
+            let at = events.clone().find(|&at| condition(events.start..at + 1))?;
+            facts.get(at).map(|fact| (fact.time, fact))
+        }
+        _ => facts.get(events)?.last().map(|fact| (stretch.end, fact)),
+    }
+}
+
+/// The closed alert over a stretch of a group's facts.
+fn alert(spec: Spec<'_>, group: &[String], stretch: &Stretch, facts: &[Fact]) -> Alert {
+    let events = facts.get(stretch.events.clone()).unwrap_or(&[]);
+    let held = facts.get(stretch.held.clone()).unwrap_or(&[]);
+    let (observations, is_cut) = observations(&spec.correlation.observed, events);
     let reference = |fact: &Fact| EventRef { event: fact.position, event_id: fact.id.clone() };
     Alert {
         state: AlertState::Closed,
-        id: alert_id(rule, group, stretch.start),
-        rule: index,
+        id: alert_id(spec.rule, group, stretch.start),
+        rule: spec.index,
         group: group.to_vec(),
         window_start: stretch.start,
         window_end: stretch.end,
@@ -172,11 +176,30 @@ fn alert(
         last: events.last().map_or(stretch.end, |fact| fact.time),
         events: events.iter().take(ALERT_EVENTS_MAX).map(reference).collect(),
         observations,
-        truncated,
-        measured: None,
+        truncated: is_cut || events.len() > ALERT_EVENTS_MAX,
+        measured: measure::measured(&spec.correlation.measure, held),
         uncounted: 0,
         opened_by: None,
     }
+}
+
+/// The observed values, and whether some list of them was cut.
+fn observations(observed: &[Observed], events: &[Fact]) -> (Vec<Observation>, bool) {
+    let mut is_cut = false;
+    let observations = observed.iter().enumerate().map(|(at, observed)| {
+        let mut distinct = Vec::new();
+        for value in events.iter().filter_map(|fact| fact.reading.observed.get(at)).flatten() {
+            if !distinct.contains(value) {
+                distinct.push(value.clone());
+            }
+        }
+        let mut values = if observed.values { distinct.clone() } else { Vec::new() };
+        is_cut |= values.len() > ALERT_VALUES_MAX;
+        values.truncate(ALERT_VALUES_MAX);
+        values.sort();
+        Observation { values, distinct: u64::try_from(distinct.len()).unwrap_or(u64::MAX) }
+    });
+    (observations.collect(), is_cut)
 }
 
 #[cfg(test)]

@@ -1,14 +1,37 @@
 //! Conditions and the tests of single fields.
 
-use super::{calculate::Fields, fold, json::Json, number, pattern};
+use super::{
+    calculate::{self, Fields},
+    fold,
+    json::Json,
+    number, pattern,
+};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use regex_automata::{Input, dfa::Automaton as _, dfa::sparse::DFA};
 use std::borrow::Cow;
-use tripwasm_plan::{CaseRule, Cidr, Condition, FieldId, Plan, PredicateId, Reference, Test, Types};
+use tripwasm_plan::{
+    CaseRule, Cidr, Condition, FieldId, Plan, Predicate, PredicateId, Quantifier, Reference, Scope, Test,
+    Types,
+};
+
+/// What conditions refer to.
+#[derive(Clone, Copy)]
+pub(super) struct Tests<'p> {
+    predicates: &'p [Predicate],
+    /// Those that a predicate may refer to.
+    scopes: &'p [Scope],
+}
+
+impl<'p> Tests<'p> {
+    /// Those of conditions over whole events.
+    pub(super) fn of(plan: &'p Plan) -> Self {
+        Tests { predicates: &plan.predicates, scopes: &plan.scopes }
+    }
+}
 
 /// Whether a condition holds of an event. Recursion follows the condition, whose depth the build bounds.
-pub(super) fn holds(condition: &Condition, plan: &Plan, fields: &Fields<'_>) -> bool {
-    let holds = |condition: &Condition| holds(condition, plan, fields);
+pub(super) fn holds(condition: &Condition, tests: Tests<'_>, fields: &Fields<'_>) -> bool {
+    let holds = |condition: &Condition| holds(condition, tests, fields);
     match condition {
         Condition::Constant(value) => *value,
         Condition::All(conditions) => conditions.iter().all(holds),
@@ -20,8 +43,35 @@ pub(super) fn holds(condition: &Condition, plan: &Plan, fields: &Fields<'_>) -> 
         Condition::Not(condition) => !holds(condition),
         Condition::Holds(PredicateId(predicate)) => usize::try_from(*predicate)
             .ok()
-            .and_then(|at| plan.predicates.get(at))
-            .is_some_and(|predicate| passes(&predicate.test, predicate.field, fields)),
+            .and_then(|at| tests.predicates.get(at))
+            .is_some_and(|predicate| match &predicate.test {
+                Test::Members { quantifier, scope } => {
+                    members_fit(fields.members(predicate.field), *quantifier, *scope, tests.scopes)
+                }
+                test => passes(test, predicate.field, fields),
+            }),
+    }
+}
+
+/// Whether so many members as the quantifier says satisfy a scope. It sees the scopes before it alone.
+fn members_fit<'e>(
+    members: impl Iterator<Item = &'e Json>,
+    quantifier: Quantifier,
+    scope: u32,
+    scopes: &[Scope],
+) -> bool {
+    let (earlier, later) = scopes.split_at(usize::try_from(scope).unwrap_or(usize::MAX).min(scopes.len()));
+    let Some(scope) = later.first() else { return false };
+    let tests = Tests { predicates: &scope.predicates, scopes: earlier };
+    let answers: Vec<bool> = members
+        .map(|member| holds(&scope.condition, tests, &calculate::member_fields(&scope.fields, member)))
+        .collect();
+    let (any, all) = (answers.contains(&true), !answers.contains(&false));
+    match quantifier {
+        Quantifier::Any => any,
+        Quantifier::All => all && any,
+        Quantifier::AllOrEmpty => all,
+        Quantifier::None => !any,
     }
 }
 
@@ -30,6 +80,7 @@ fn passes(test: &Test, field: FieldId, fields: &Fields<'_>) -> bool {
     let absent = fields.all(field).next().is_none();
     let any = |passes: &dyn Fn(&Json) -> bool| fields.all(field).any(passes);
     match test {
+        // Answered by the members, not by values.
         Test::Members { .. } => false,
         Test::Exists => !absent,
         Test::Null => absent || any(&|value| *value == Json::Null),

@@ -6,9 +6,12 @@
 
 mod calculate;
 mod correlate;
+mod date;
+mod fact;
 mod fold;
 mod json;
 mod matcher;
+mod measure;
 mod number;
 mod pattern;
 mod time;
@@ -73,7 +76,7 @@ fn evaluate_event<'p>(
     let mut holding = Vec::new();
     for (rule, index) in plan.rules.iter().zip(0..) {
         let Logic::Detection(condition) = &rule.logic else { continue };
-        if !matcher::holds(condition, plan, &fields) {
+        if !matcher::holds(condition, matcher::Tests::of(plan), &fields) {
             continue;
         }
         let index = RuleIndex(index);
@@ -83,7 +86,7 @@ fn evaluate_event<'p>(
         }
     }
     if let Some(time) = time {
-        facts.add(&correlate::Event { position, time, id: event_id.as_deref(), fields: &fields }, &holding);
+        facts.add(&fact::Event { position, time, id: event_id.as_deref(), fields: &fields }, &holding);
     }
 }
 

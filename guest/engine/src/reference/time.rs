@@ -101,7 +101,7 @@ fn days_of_month(year: i64, month: i64) -> i64 {
 }
 
 /// Days from 1970-01-01 to a date, by counting.
-fn days_before(year: i64, month: i64, day: i64) -> i64 {
+pub(super) fn days_before(year: i64, month: i64, day: i64) -> i64 {
     let days_of_year = |year| if is_leap(year) { 366 } else { 365 };
     let years: i64 =
         (1970..year).map(days_of_year).sum::<i64>() - (year..1970).map(days_of_year).sum::<i64>();

@@ -1,6 +1,8 @@
 //! How windows lie over the events of one group.
 
-use tripwasm_plan::{Timestamp, Window};
+use super::fact::Fact;
+use core::ops::Range;
+use tripwasm_plan::{Correlation, Timestamp, Window};
 
 /// A stretch of a group's events, which are in order of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,17 +12,29 @@ pub(super) struct Stretch {
     /// End of the window, exclusive; of sliding and first-seen ones the last event's time.
     pub(super) end: Timestamp,
     /// Which of the group's events it holds; never empty.
-    pub(super) events: core::ops::Range<usize>,
+    pub(super) events: Range<usize>,
+    /// Over which of them the condition was found to hold; of sliding ones the first window of the run.
+    pub(super) held: Range<usize>,
 }
 
-/// The stretches of a group's events that satisfy `condition`, which is given a range of events. `times` are
-/// the events' times, ascending; first-seen windows name the least of `positions` among equal times.
+/// The stretches of a group's facts, which are in order, that satisfy `condition`; it is given a range of facts.
 pub(super) fn stretches(
+    correlation: &Correlation,
+    facts: &[Fact],
+    condition: &dyn Fn(Range<usize>) -> bool,
+) -> Vec<Stretch> {
+    let times: Vec<_> = facts.iter().map(|fact| fact.time).collect();
+    let positions: Vec<_> = facts.iter().map(|fact| fact.position).collect();
+    laid(correlation.window, correlation.timespan_ms, &times, &positions, condition)
+}
+
+/// `times` are the events' times, ascending; first-seen windows name the least of `positions` among equal times.
+fn laid(
     window: Window,
     timespan_ms: u64,
     times: &[Timestamp],
     positions: &[u64],
-    condition: &dyn Fn(core::ops::Range<usize>) -> bool,
+    condition: &dyn Fn(Range<usize>) -> bool,
 ) -> Vec<Stretch> {
     let timespan = i64::try_from(timespan_ms).unwrap_or(i64::MAX).max(1);
     let all = match window {
@@ -30,58 +44,63 @@ pub(super) fn stretches(
         Window::Sliding => return sliding(times, timespan, condition),
         Window::FirstSeen { forget_ms } => return first_seen(times, positions, forget_ms),
     };
-    all.into_iter().filter(|stretch| condition(stretch.events.clone())).collect()
+    let stretch = |Block { start, end, events }| Stretch { start, end, held: events.clone(), events };
+    all.into_iter().map(stretch).filter(|stretch| condition(stretch.events.clone())).collect()
+}
+
+/// A window that lies there whatever the condition.
+struct Block {
+    start: Timestamp,
+    end: Timestamp,
+    events: Range<usize>,
 }
 
 fn time_at(times: &[Timestamp], at: usize) -> Timestamp {
     times.get(at).copied().unwrap_or(Timestamp::MAX)
 }
 
-fn tumbling(times: &[Timestamp], timespan: i64) -> Vec<Stretch> {
-    let mut all: Vec<Stretch> = Vec::new();
+fn tumbling(times: &[Timestamp], timespan: i64) -> Vec<Block> {
+    let mut all: Vec<Block> = Vec::new();
     for (at, time) in times.iter().enumerate() {
         let start = time.div_euclid(timespan).saturating_mul(timespan);
         match all.last_mut() {
             Some(last) if last.start == start => last.events.end = at + 1,
-            _ => all.push(Stretch { start, end: start.saturating_add(timespan), events: at..at + 1 }),
+            _ => all.push(Block { start, end: start.saturating_add(timespan), events: at..at + 1 }),
         }
     }
     all
 }
 
-fn anchored(times: &[Timestamp], timespan: i64) -> Vec<Stretch> {
-    let mut all: Vec<Stretch> = Vec::new();
+fn anchored(times: &[Timestamp], timespan: i64) -> Vec<Block> {
+    let mut all: Vec<Block> = Vec::new();
     for (at, &time) in times.iter().enumerate() {
         match all.last_mut() {
             Some(last) if time < last.end => last.events.end = at + 1,
-            _ => all.push(Stretch { start: time, end: time.saturating_add(timespan), events: at..at + 1 }),
+            _ => all.push(Block { start: time, end: time.saturating_add(timespan), events: at..at + 1 }),
         }
     }
     all
 }
 
-fn session(times: &[Timestamp], timespan: i64, gap: i64) -> Vec<Stretch> {
+fn session(times: &[Timestamp], timespan: i64, gap: i64) -> Vec<Block> {
     let end =
         |start: Timestamp, last: Timestamp| last.saturating_add(gap).min(start.saturating_add(timespan));
-    let mut all: Vec<Stretch> = Vec::new();
+    let mut all: Vec<Block> = Vec::new();
     for (at, &time) in times.iter().enumerate() {
         match all.last_mut() {
             Some(last) if time < last.end => {
                 last.end = end(last.start, time);
                 last.events.end = at + 1;
             }
-            _ => all.push(Stretch { start: time, end: end(time, time), events: at..at + 1 }),
+            _ => all.push(Block { start: time, end: end(time, time), events: at..at + 1 }),
         }
     }
     all
 }
 
-/// Maximal runs of times at which the condition holds over `(t - timespan, t]` and whose windows touch.
-fn sliding(
-    times: &[Timestamp],
-    timespan: i64,
-    condition: &dyn Fn(core::ops::Range<usize>) -> bool,
-) -> Vec<Stretch> {
+/// Maximal runs of times at which the condition holds over `(t - timespan, t]` and whose windows touch; runs that
+/// begin with events of the same time are one.
+fn sliding(times: &[Timestamp], timespan: i64, condition: &dyn Fn(Range<usize>) -> bool) -> Vec<Stretch> {
     let mut all: Vec<Stretch> = Vec::new();
     let mut previous: Option<Timestamp> = None;
     let lasts = (0..times.len()).filter(|&at| times.get(at) != times.get(at + 1));
@@ -93,12 +112,16 @@ fn sliding(
         if previous.is_none() {
             continue;
         }
+        let start = time_at(times, first);
         match all.last_mut() {
-            Some(run) if touches => {
+            Some(run) if touches || run.start == start => {
                 run.end = time;
                 run.events.end = last + 1;
             }
-            _ => all.push(Stretch { start: time_at(times, first), end: time, events: first..last + 1 }),
+            _ => {
+                let held = first..last + 1;
+                all.push(Stretch { start, end: time, events: held.clone(), held });
+            }
         }
     }
     all
@@ -118,7 +141,8 @@ fn first_seen(times: &[Timestamp], positions: &[u64], forget_ms: Option<u64>) ->
         };
         if new {
             let named = (at..end).min_by_key(|&event| positions.get(event)).unwrap_or(at);
-            all.push(Stretch { start: time, end: time, events: named..named + 1 });
+            let held = named..named + 1;
+            all.push(Stretch { start: time, end: time, events: held.clone(), held });
         }
         last_seen = Some(time);
         at = end;
@@ -133,7 +157,7 @@ mod tests {
     /// `(start, end, first event, event after the last)` of windows with at least `bound` events.
     fn found(window: Window, timespan: u64, bound: usize, times: &[i64]) -> Vec<(i64, i64, usize, usize)> {
         let positions: Vec<u64> = (0..).take(times.len()).collect();
-        stretches(window, timespan, times, &positions, &|events| events.len() >= bound)
+        laid(window, timespan, times, &positions, &|events| events.len() >= bound)
             .into_iter()
             .map(|stretch| (stretch.start, stretch.end, stretch.events.start, stretch.events.end))
             .collect()
@@ -172,13 +196,34 @@ mod tests {
     }
 
     #[test]
+    fn sliding_runs_that_begin_alike_are_one() {
+        let times = [0, 1, 2, 3];
+        let positions = [0, 1, 2, 3];
+        // It holds at 1, no more at 2, and again at 3: all within a timespan of the event at 0.
+        let even = |events: Range<usize>| events.len().is_multiple_of(2);
+        assert_eq!(
+            laid(Window::Sliding, 10, &times, &positions, &even),
+            [Stretch { start: 0, end: 3, events: 0..4, held: 0..2 }]
+        );
+        // At 3 the event at 0 is out of the window.
+        let pair = |events: Range<usize>| events == (0..2) || events == (1..4);
+        assert_eq!(
+            laid(Window::Sliding, 3, &times, &positions, &pair),
+            [
+                Stretch { start: 0, end: 1, events: 0..2, held: 0..2 },
+                Stretch { start: 1, end: 3, events: 1..4, held: 1..4 }
+            ]
+        );
+    }
+
+    #[test]
     fn a_group_is_new_again_once_it_is_forgotten() {
         let first_seen = |forget_ms, times: &[i64]| -> Vec<i64> {
             found(Window::FirstSeen { forget_ms }, 1, 0, times).into_iter().map(|(start, ..)| start).collect()
         };
         assert_eq!(first_seen(None, &[0, 0, 1000]), [0]);
         assert_eq!(first_seen(Some(10), &[0, 9, 18, 28]), [0, 28]);
-        let named = stretches(Window::FirstSeen { forget_ms: None }, 1, &[7, 7, 7], &[4, 2, 3], &|_| true);
-        assert_eq!(named, [Stretch { start: 7, end: 7, events: 1..2 }]);
+        let named = laid(Window::FirstSeen { forget_ms: None }, 1, &[7, 7, 7], &[4, 2, 3], &|_| true);
+        assert_eq!(named, [Stretch { start: 7, end: 7, events: 1..2, held: 1..2 }]);
     }
 }

@@ -1,5 +1,8 @@
 //! Correlations over whole inputs.
 
+mod chains;
+mod measures;
+
 use crate::finding::Alert;
 use crate::reference::evaluate;
 use tripwasm_plan::{
@@ -47,7 +50,7 @@ fn plan(window: Window, measure: Measure, bound: u64) -> Plan {
         rules: vec![
             rule("one", Logic::Detection(Condition::Constant(true))),
             rule("other", Logic::Detection(Condition::Constant(true))),
-            rule("both", Logic::Correlation(correlation)),
+            Rule { reported: true, ..rule("both", Logic::Correlation(correlation)) },
         ],
         fields: paths.map(|path| Field { name: path.into(), source: FieldSource::Path(path.into()) }).into(),
         predicates: vec![],

@@ -1,8 +1,8 @@
 //! Tables of the tests of single fields.
 
 use super::*;
-use crate::reference::{calculate, json::parse};
-use tripwasm_plan::{Field, FieldSource, Operator, Pattern, Predicate, Settings};
+use crate::reference::json::parse;
+use tripwasm_plan::{Field, FieldSource, Operator, Pattern, Settings};
 
 /// For each value, whether the test passes on `{"a":value}`; the value `absent` leaves `a` out.
 fn check(test: &Test, cases: &[(&str, bool)]) {
@@ -23,7 +23,7 @@ fn check(test: &Test, cases: &[(&str, bool)]) {
         };
         let event = parse(&event).unwrap();
         let fields = calculate::fields(&plan, &event);
-        let passed = holds(&Condition::Holds(PredicateId(0)), &plan, &fields);
+        let passed = holds(&Condition::Holds(PredicateId(0)), Tests::of(&plan), &fields);
         assert_eq!(passed, *expected, "{test:?} of {value}");
     }
 }
@@ -213,6 +213,101 @@ fn conditions_are_classical() {
         (Condition::Holds(PredicateId(0)), false),
     ];
     for (condition, expected) in cases {
-        assert_eq!(holds(&condition, &plan, &fields), expected, "{condition:?}");
+        assert_eq!(holds(&condition, Tests::of(&plan), &fields), expected, "{condition:?}");
     }
+}
+
+/// Whether the test passes on `{"a":value}`, for every quantifier: any, all, all or empty, none.
+fn check_members(scopes: &[Scope], field: &str, cases: &[(&str, [bool; 4])]) {
+    let quantifiers = [Quantifier::Any, Quantifier::All, Quantifier::AllOrEmpty, Quantifier::None];
+    let last = u32::try_from(scopes.len() - 1).unwrap();
+    let predicate =
+        |quantifier| Predicate { field: FieldId(0), test: Test::Members { quantifier, scope: last } };
+    let plan = Plan {
+        scopes: scopes.to_vec(),
+        rules: vec![],
+        fields: vec![path(field)],
+        predicates: quantifiers.map(predicate).into(),
+        time: vec![],
+        event_id: vec![],
+        settings: Settings::default(),
+    };
+    for (event, expected) in cases {
+        let parsed = parse(event).unwrap();
+        let fields = calculate::fields(&plan, &parsed);
+        let passed = [0, 1, 2, 3]
+            .map(|predicate| holds(&Condition::Holds(PredicateId(predicate)), Tests::of(&plan), &fields));
+        assert_eq!(passed, *expected, "{field} of {event}");
+    }
+}
+
+fn path(path: &str) -> Field {
+    Field { name: path.into(), source: FieldSource::Path(path.into()) }
+}
+
+/// Members whose values at all of these paths are `1`.
+fn ones(paths: &[&str]) -> Scope {
+    let number = || Test::Number { value: "1".into(), types: Types::Strict };
+    let ids = || (0..).take(paths.len());
+    Scope {
+        fields: paths.iter().map(|one| path(one)).collect(),
+        predicates: ids().map(|field| Predicate { field: FieldId(field), test: number() }).collect(),
+        condition: Condition::All(ids().map(|id| Condition::Holds(PredicateId(id))).collect()),
+    }
+}
+
+#[test]
+fn quantifiers_range_over_the_members_of_arrays() {
+    const NO_MEMBERS: [bool; 4] = [false, false, true, true];
+    const EVERY: [bool; 4] = [true, true, true, false];
+    const SOME: [bool; 4] = [true, false, false, false];
+    const NOBODY: [bool; 4] = [false, false, false, true];
+    check_members(
+        &[ones(&["x", "y.z"])],
+        "a.b",
+        &[
+            (r#"{}"#, NO_MEMBERS),
+            (r#"{"a":{"b":null}}"#, NO_MEMBERS),
+            (r#"{"a":{"b":[]}}"#, NO_MEMBERS),
+            (r#"{"a":{"b":[{"x":1,"y":{"z":1}}]}}"#, EVERY),
+            (r#"{"a":{"b":{"x":1,"y":{"z":1}}}}"#, EVERY),
+            (r#"{"a":{"b":[{"x":1,"y.z":1,"y":{"z":2}}]}}"#, EVERY),
+            // One member has the one value, one the other.
+            (r#"{"a":{"b":[{"x":1},{"y":{"z":1}}]}}"#, NOBODY),
+            (r#"{"a":{"b":[{"x":1,"y":{"z":1}},null]}}"#, SOME),
+            (r#"{"a":{"b":[{"x":[0,1],"y":[{"z":1}]}]}}"#, EVERY),
+            (r#"{"a":{"b":[[{"x":1,"y":{"z":1}},7]]}}"#, EVERY),
+            (r#"{"a.b":[7],"a":{"b":[{"x":1,"y":{"z":1}}]}}"#, NOBODY),
+            (r#"{"a":[{"b":[{"x":1,"y":{"z":1}}]},{"b":null},{"b":[{"x":2}]}]}"#, SOME),
+        ],
+    );
+    let itself = &[ones(&[""])];
+    check_members(
+        itself,
+        "a",
+        &[
+            (r#"{"a":1}"#, EVERY),
+            (r#"{"a":[1,1.0]}"#, EVERY),
+            (r#"{"a":[1,"1"]}"#, SOME),
+            (r#"{"a":[null]}"#, NOBODY),
+            (r#"{"a":[[2,1]]}"#, EVERY),
+        ],
+    );
+    check_members(itself, "a[1]", &[(r#"{"a":[[1],[2]]}"#, NOBODY), (r#"{"a":[[1]]}"#, NO_MEMBERS)]);
+}
+
+#[test]
+fn scopes_nest_and_see_earlier_ones_alone() {
+    let nested = |scope| Scope {
+        fields: vec![path("ports")],
+        predicates: vec![Predicate {
+            field: FieldId(0),
+            test: Test::Members { quantifier: Quantifier::All, scope },
+        }],
+        condition: Condition::Holds(PredicateId(0)),
+    };
+    let event = r#"{"a":[{"ports":[1,2]},{"ports":[1,1]}]}"#;
+    check_members(&[ones(&[""]), nested(0)], "a", &[(event, [true, false, false, false])]);
+    check_members(&[ones(&[""]), nested(1)], "a", &[(event, [false, false, false, true])]);
+    check_members(&[ones(&[""]), nested(9)], "a", &[(event, [false, false, false, true])]);
 }

@@ -1,0 +1,352 @@
+//! The groups of one correlation, by key.
+//!
+//! Most groups wait: nothing of theirs is pending. Those are kept packed, key and windows in one piece of memory, and are
+//! laid out only while something happens to them.
+
+use super::group::Group;
+use super::machine::Machine;
+use super::spec::Spec;
+use hashbrown::HashTable;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use tripwasm_plan::Timestamp;
+
+/// Fixed cost of a group in the memory estimate: slot, table, timer, allocation.
+pub(super) const SLOT_BYTES: u64 = 88;
+
+/// Place of a group in a store; it stays while the group does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SlotId(u32);
+
+/// Groups by key.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Store {
+    table: HashTable<SlotId>,
+    slots: Vec<Slot>,
+    free: Vec<SlotId>,
+    /// When which slot has something to do. An entry holds only if its slot says the same time.
+    timers: BinaryHeap<Reverse<(Timestamp, SlotId)>>,
+    /// Estimate of the memory that groups take.
+    bytes: u64,
+    /// Where groups are packed, before they get memory of their own.
+    scratch: Vec<u8>,
+}
+
+/// A group and what is known of it without unpacking.
+#[derive(Debug, Clone)]
+struct Slot {
+    state: State,
+    /// When it has something to do; [`NEVER`] if nothing.
+    due: Timestamp,
+    standing: Standing,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Free,
+    /// Length of the key, key, windows.
+    Packed(Box<[u8]>),
+    Laid(Box<Laid>),
+}
+
+/// A group laid out.
+#[derive(Debug, Clone)]
+struct Laid {
+    key: Key,
+    values: Vec<String>,
+    group: Group,
+}
+
+/// How useful a group is: what is given up first is open to no alert, has few events, and was seen long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    latest: Timestamp,
+    /// Events that entered; at most as many as fit.
+    events: u16,
+    is_open: bool,
+}
+
+/// A group's values, each with its length in front: no key begins another one of as many values.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(Box<[u8]>);
+
+/// Later than anything is due.
+const NEVER: Timestamp = Timestamp::MAX;
+
+impl Key {
+    pub(super) fn new(group: &[String]) -> Key {
+        let mut bytes = Vec::with_capacity(group.iter().map(|text| text.len() + 2).sum());
+        for text in group {
+            let encoded = postcard::to_allocvec(text).unwrap_or_default();
+            bytes.extend_from_slice(&encoded);
+        }
+        Key(bytes.into())
+    }
+
+    pub(super) fn of_bytes(bytes: &[u8]) -> Key {
+        Key(bytes.into())
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The values; none where the bytes are no key.
+    pub(super) fn values(&self) -> Vec<String> {
+        let mut rest: &[u8] = &self.0;
+        let mut values = Vec::new();
+        while let Ok((value, behind)) = postcard::take_from_bytes::<String>(rest) {
+            values.push(value);
+            rest = behind;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        values
+    }
+}
+
+impl Standing {
+    /// The standing of a group that so many events entered, the latest of this time.
+    pub(super) fn of(events: u16, latest: Timestamp) -> Standing {
+        Standing { latest, events, is_open: false }
+    }
+
+    pub(super) fn events(&self) -> u16 {
+        self.events
+    }
+
+    pub(super) fn latest(&self) -> Timestamp {
+        self.latest
+    }
+
+    /// Least first. Events count in powers of two: a flood of keys with one event each outlives no key with more.
+    fn rank(&self) -> (bool, u32, Timestamp) {
+        (self.is_open, self.events.max(1).ilog2(), self.latest)
+    }
+}
+
+impl Store {
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// When something is due at the earliest; maybe sooner than there is something to do.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.timers.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// A group that is due by the watermark.
+    pub(super) fn pop_due(&mut self, watermark: Timestamp) -> Option<SlotId> {
+        while let Some(Reverse((due, slot))) = self.timers.peek().copied()
+            && due <= watermark
+        {
+            self.timers.pop();
+            if let Some(found) = self.slots.get_mut(slot.0 as usize).filter(|found| found.due == due) {
+                found.due = NEVER;
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// The group of this key, new if there is none.
+    pub(super) fn find_or_add(&mut self, spec: &Spec, key: Key) -> SlotId {
+        let hash = hash_of(&key.0);
+        let has_key =
+            |slot: &SlotId| self.slots.get(slot.0 as usize).is_some_and(|slot| slot.key() == Some(&*key.0));
+        if let Some(found) = self.table.find(hash, has_key) {
+            return *found;
+        }
+        let laid = Laid { values: key.values(), key, group: Group::new(spec) };
+        let slot = Slot {
+            state: State::Laid(Box::new(laid)),
+            due: NEVER,
+            standing: Standing::of(0, Timestamp::MIN),
+        };
+        self.bytes += slot.weight();
+        self.insert(hash, slot)
+    }
+
+    /// Does something with a group; afterwards it is packed if nothing is pending, and gone if nothing is left.
+    pub(super) fn visit<T>(
+        &mut self,
+        spec: &Spec,
+        slot: SlotId,
+        visit: impl FnOnce(&[String], &mut Group) -> T,
+    ) -> Option<T> {
+        let place = self.slots.get_mut(slot.0 as usize)?;
+        self.bytes -= place.weight();
+        let mut laid = std::mem::replace(&mut place.state, State::Free).lay_out(spec)?;
+        let outcome = visit(&laid.values, &mut laid.group);
+        if laid.group.is_empty() {
+            self.remove(slot, &laid.key);
+            return Some(outcome);
+        }
+        let due = due(&laid.group, spec);
+        place.standing.is_open = laid.group.is_open();
+        place.state = State::of(laid, &mut self.scratch);
+        self.bytes += place.weight();
+        // A timer that fires too early finds nothing to do and is set anew: events push deadlines on all the time.
+        if due < place.due {
+            place.due = due;
+            self.timers.push(Reverse((due, slot)));
+        }
+        Some(outcome)
+    }
+
+    /// Notes that an event of this time entered the group.
+    pub(super) fn note_event(&mut self, slot: SlotId, time: Timestamp) {
+        if let Some(slot) = self.slots.get_mut(slot.0 as usize) {
+            let standing =
+                Standing::of(slot.standing.events.saturating_add(1), slot.standing.latest.max(time));
+            slot.standing = Standing { is_open: slot.standing.is_open, ..standing };
+        }
+    }
+
+    /// The least useful groups, least first, that together take at least `bytes`.
+    pub(super) fn least_useful(&self, bytes: u64) -> Vec<SlotId> {
+        let mut all: Vec<_> = (0..)
+            .map(SlotId)
+            .zip(&self.slots)
+            .filter_map(|(id, slot)| Some((slot.standing.rank(), hash_of(slot.key()?), id)))
+            .collect();
+        all.sort_unstable();
+        let mut freed = 0;
+        let enough = |(_, _, id): &(_, u64, SlotId)| {
+            let needed = freed < bytes;
+            freed += self.slots.get(id.0 as usize).map_or(0, Slot::weight);
+            needed
+        };
+        all.into_iter().take_while(enough).map(|(_, _, id)| id).collect()
+    }
+
+    /// Takes a group out.
+    pub(super) fn take(&mut self, spec: &Spec, slot: SlotId) -> Option<(Vec<String>, Group)> {
+        let place = self.slots.get_mut(slot.0 as usize)?;
+        let weight = place.weight();
+        let laid = std::mem::replace(&mut place.state, State::Free).lay_out(spec)?;
+        self.bytes -= weight;
+        self.remove(slot, &laid.key);
+        Some((laid.values, laid.group))
+    }
+
+    /// Puts in a group that is not there yet.
+    pub(super) fn put(&mut self, spec: &Spec, key: Key, group: Group, standing: Standing) {
+        if group.is_empty() {
+            return;
+        }
+        let hash = hash_of(&key.0);
+        let due = due(&group, spec);
+        let standing = Standing { is_open: group.is_open(), ..standing };
+        let state = State::of(Box::new(Laid { values: key.values(), key, group }), &mut self.scratch);
+        let slot = Slot { state, due, standing };
+        self.bytes += slot.weight();
+        let id = self.insert(hash, slot);
+        if due < NEVER {
+            self.timers.push(Reverse((due, id)));
+        }
+    }
+
+    /// Every group with its key, in order of key.
+    pub(super) fn sorted<'s>(&'s self, spec: &'s Spec) -> impl Iterator<Item = (Key, Group, Standing)> {
+        let mut sorted: Vec<(&[u8], &Slot)> =
+            self.slots.iter().filter_map(|slot| Some((slot.key()?, slot))).collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+        sorted.into_iter().filter_map(|(_, slot)| {
+            let laid = slot.state.clone().lay_out(spec)?;
+            Some((laid.key, laid.group, slot.standing))
+        })
+    }
+
+    fn insert(&mut self, hash: u64, slot: Slot) -> SlotId {
+        let id = match self.free.pop() {
+            Some(free) => free,
+            None => SlotId(u32::try_from(self.slots.len()).unwrap_or(u32::MAX)),
+        };
+        match self.slots.get_mut(id.0 as usize) {
+            Some(place) => *place = slot,
+            None => self.slots.push(slot),
+        }
+        let slots = &self.slots;
+        let rehash = |id: &SlotId| slots.get(id.0 as usize).and_then(Slot::key).map_or(0, hash_of);
+        self.table.insert_unique(hash, id, rehash);
+        id
+    }
+
+    fn remove(&mut self, slot: SlotId, key: &Key) {
+        if let Ok(entry) = self.table.find_entry(hash_of(&key.0), |other| *other == slot) {
+            entry.remove();
+        }
+        if let Some(place) = self.slots.get_mut(slot.0 as usize) {
+            *place = Slot { state: State::Free, due: NEVER, standing: Standing::of(0, Timestamp::MIN) };
+        }
+        self.free.push(slot);
+    }
+}
+
+impl Slot {
+    fn key(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::Free => None,
+            State::Laid(laid) => Some(&laid.key.0),
+            State::Packed(packed) => Some(split_key(packed).0),
+        }
+    }
+
+    fn weight(&self) -> u64 {
+        match &self.state {
+            State::Free => 0,
+            State::Packed(packed) => SLOT_BYTES + packed.len() as u64,
+            State::Laid(laid) => SLOT_BYTES + 2 * laid.key.0.len() as u64 + laid.group.weight(),
+        }
+    }
+}
+
+impl State {
+    /// The group packed, if it can be.
+    fn of(laid: Box<Laid>, scratch: &mut Vec<u8>) -> State {
+        let Some(windows) = laid.group.as_settled() else { return State::Laid(laid) };
+        scratch.clear();
+        let packed =
+            postcard::to_extend(&laid.key.0.len(), std::mem::take(scratch)).and_then(|mut packed| {
+                packed.extend_from_slice(&laid.key.0);
+                postcard::to_extend(windows, packed)
+            });
+        // Memory for the bytes is all that this could lack.
+        *scratch = packed.unwrap_or_default();
+        State::Packed(scratch.as_slice().into())
+    }
+
+    fn lay_out(self, spec: &Spec) -> Option<Box<Laid>> {
+        match self {
+            State::Free => None,
+            State::Laid(laid) => Some(laid),
+            State::Packed(packed) => {
+                let (key, windows) = split_key(&packed);
+                let key = Key(key.into());
+                let windows = postcard::from_bytes(windows).unwrap_or_else(|_| Machine::new(spec));
+                Some(Box::new(Laid { values: key.values(), key, group: Group::settled(windows) }))
+            }
+        }
+    }
+}
+
+/// When a group has something to do: what is due at the end of time still comes before never.
+fn due(group: &Group, spec: &Spec) -> Timestamp {
+    group.deadline(spec).map_or(NEVER, |due| due.min(NEVER - 1))
+}
+
+/// The key of a packed group, and what stands behind it.
+fn split_key(packed: &[u8]) -> (&[u8], &[u8]) {
+    let parts = postcard::take_from_bytes::<usize>(packed).ok();
+    parts.and_then(|(length, rest)| rest.split_at_checked(length)).unwrap_or_default()
+}
+
+fn hash_of(key: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(key)
+}
