@@ -3,7 +3,8 @@
 use wasmtime::{ResourceLimiter, Store, Trap};
 
 use crate::bindings::detector::{
-    AlertFinding, ConfigError, Counts, LostState, Mode, ModuleInfo, Options, Output, Report, StateError,
+    AlertFinding, ConfigError, Counts, Lesson, LostState, Mode, ModuleInfo, Options, Output, Report,
+    StateError,
 };
 use crate::bindings::{LogFilter, LogFilterPre};
 use crate::runtime::TICK;
@@ -135,6 +136,27 @@ impl Detector {
         })
     }
 
+    /// As [`Detector::snapshot`], and keeps the bytes: after a trap the next instance begins with them. An error rather
+    /// than a trap where the sandbox has no room for them.
+    pub fn checkpoint(&mut self) -> Result<&[u8], DetectorError> {
+        if !self.has_room_for_snapshot() {
+            return Err(DetectorError::NoRoom { memory_bytes_max: self.options.memory_bytes_max });
+        }
+        let state = self.snapshot()?;
+        self.keep_checkpoint(state);
+        Ok(self.checkpoint.as_deref().unwrap_or_default())
+    }
+
+    /// Feeds the baselines of first-seen rules from history, in any order, without alerts.
+    pub fn learn(&mut self, events: &[u8]) -> Result<Lesson, DetectorError> {
+        let lesson = self.call("learn", |instance| {
+            let Instance { store, filter } = instance;
+            filter.tripwasm_detect_detector().call_learn(store, events)
+        })?;
+        self.note_statistics();
+        Ok(lesson)
+    }
+
     /// Puts a snapshot in the place of the state. Returns the correlations whose state was dropped because they were changed
     /// or removed since.
     pub fn restore(&mut self, state: &[u8]) -> Result<Vec<LostState>, DetectorError> {
@@ -195,14 +217,15 @@ impl Detector {
         self.bytes_since_checkpoint += events.len() as u64;
         let last = self.checkpoint.as_ref().map_or(0, |state| state.len() as u64);
         let due = CHECKPOINT_INPUT_BYTES_MIN.max(last.saturating_mul(CHECKPOINT_INPUT_PER_BYTE));
-        // Near the memory limit the snapshot itself could trap.
-        let room = self.totals.sum().state_bytes.saturating_mul(2) < self.options.memory_bytes_max as u64;
-        if self.bytes_since_checkpoint >= due
-            && room
-            && let Ok(state) = self.snapshot()
-        {
-            self.keep_checkpoint(state);
+        if self.bytes_since_checkpoint >= due {
+            // Without one, a trap costs more; the stream goes on all the same.
+            let _ = self.checkpoint();
         }
+    }
+
+    /// Near the memory limit the snapshot itself would trap, and take the windows with it.
+    fn has_room_for_snapshot(&self) -> bool {
+        self.totals.sum().state_bytes.saturating_mul(2) < self.options.memory_bytes_max as u64
     }
 
     fn keep_checkpoint(&mut self, state: Vec<u8>) {

@@ -46,6 +46,15 @@ pub enum DetectorError {
     /// Options are set before the first event.
     #[error("the module does not take options after its first event")]
     AlreadyRunning,
+    /// Nothing was done: a snapshot would have ended the instance.
+    #[error(
+        "the sandbox of {} MiB has no room for a snapshot of its state, bound the state to less (`--memory`)",
+        .memory_bytes_max >> 20
+    )]
+    NoRoom {
+        /// The bound on the sandbox's whole memory.
+        memory_bytes_max: usize,
+    },
     /// The saved state is not usable; nothing was changed.
     #[error("the saved state is {0}")]
     State(&'static str),

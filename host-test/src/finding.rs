@@ -38,6 +38,11 @@ impl FindingFormat {
     }
 }
 
+/// What people call a rule: its name, else its id, else its title.
+pub fn label(rule: &RuleInfo) -> &str {
+    rule.name.as_deref().or(rule.id.as_deref()).unwrap_or(&rule.title)
+}
+
 /// Sigma's word for a level.
 pub fn level_text(level: Level) -> &'static str {
     match level {
@@ -113,7 +118,7 @@ impl Serialize for AlertView<'_> {
         let seen = alert.observations.iter();
         let values = seen.clone().filter_map(|seen| Some((seen.field.as_str(), seen.values.as_ref()?)));
         let distinct = seen.filter_map(|seen| Some((seen.field.as_str(), seen.distinct?)));
-        let mut object = serializer.serialize_struct("alert", 14)?;
+        let mut object = serializer.serialize_struct("alert", 17)?;
         object.serialize_field("kind", "alert")?;
         object.serialize_field("state", state_text(alert.state))?;
         object.serialize_field("id", &alert.id)?;
@@ -127,11 +132,24 @@ impl Serialize for AlertView<'_> {
         object.serialize_field("event_ids", &ids)?;
         object.serialize_field("values", &Pairs(values))?;
         object.serialize_field("distinct", &Pairs(distinct))?;
+        if let Some(measured) = alert.measured.as_deref().and_then(number) {
+            object.serialize_field("measured", measured)?;
+        }
         if alert.truncated {
             object.serialize_field("truncated", &true)?;
         }
+        if alert.uncounted > 0 {
+            object.serialize_field("exact", &false)?;
+            object.serialize_field("uncounted", &alert.uncounted)?;
+        }
         object.end()
     }
+}
+
+/// A decimal number as it stands: as binary floating point it would lose digits. None if the module's text is none.
+fn number(text: &str) -> Option<&RawValue> {
+    let numeric = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    numeric.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 struct Window(i64, i64);
@@ -151,5 +169,77 @@ struct Pairs<I>(I);
 impl<K: Serialize, V: Serialize, I: Iterator<Item = (K, V)> + Clone> Serialize for Pairs<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::detector::{Duplicates, RuleKind};
+    use crate::bindings::detector::{Limits, Options};
+
+    fn info() -> ModuleInfo {
+        let rule = RuleInfo {
+            id: None,
+            name: Some("r".to_owned()),
+            title: "R".to_owned(),
+            level: None,
+            tags: Vec::new(),
+            author: None,
+            kind: RuleKind::Correlation,
+            action: crate::bindings::detector::Action::Tag,
+            reported: true,
+            group_bytes_max: None,
+        };
+        let options =
+            Options { lateness_ms: 0, duplicates: Duplicates::Once, state_bytes_max: 0, learn_from: None };
+        let limits =
+            Limits { event_bytes_max: 0, nesting_depth_max: 0, alert_events_max: 0, jump_events_min: 0 };
+        ModuleInfo {
+            version: String::new(),
+            rules: vec![rule],
+            levels: 1,
+            fields: Vec::new(),
+            limits,
+            options,
+        }
+    }
+
+    fn line(measured: Option<&str>, uncounted: u64) -> String {
+        let alert = AlertFinding {
+            state: AlertState::Closed,
+            id: "0".to_owned(),
+            rule: 0,
+            group: Vec::new(),
+            window_start: 0,
+            window_end: 0,
+            count: 1,
+            first: 0,
+            last: 0,
+            events: Vec::new(),
+            event_ids: Vec::new(),
+            observations: Vec::new(),
+            truncated: false,
+            measured: measured.map(str::to_owned),
+            uncounted,
+            opened_by: None,
+        };
+        let mut line = Vec::new();
+        FindingFormat::new(&info()).unwrap().push_alert(&mut line, &alert).unwrap();
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn measures_keep_their_digits_and_inexact_figures_say_so() {
+        let cases = [
+            (None, 0, "\"distinct\":{}}\n"),
+            (Some("-12345678901234567890.123456789"), 0, "\"measured\":-12345678901234567890.123456789}\n"),
+            (Some("7"), 3, "\"measured\":7,\"exact\":false,\"uncounted\":3}\n"),
+            (Some("NaN"), 0, "\"distinct\":{}}\n"),
+        ];
+        for (measured, uncounted, end) in cases {
+            let line = line(measured, uncounted);
+            assert!(line.ends_with(end), "{line}");
+        }
     }
 }

@@ -94,6 +94,10 @@ impl RuleTest {
             push_line(&mut expected, "matches", &wanted);
             push_line(&mut found, "matches", &got);
         }
+        if self.case.expect.fires {
+            push_line(&mut expected, "alerts", "at least one");
+            push_line(&mut found, "alerts", if alerts.is_empty() { "none" } else { "at least one" });
+        }
         if let Some(wanted) = &self.case.expect.alerts {
             push_line(&mut expected, "alerts", wanted.len());
             push_line(&mut found, "alerts", alerts.len());
@@ -163,6 +167,12 @@ fn push_expected(text: &mut String, number: usize, alert: &ExpectedAlert) {
     for (field, count) in &alert.distinct {
         push_line(text, &format!("  distinct {field}"), count);
     }
+    if let Some(measured) = &alert.measured {
+        push_line(text, "  measured", measured);
+    }
+    if let Some(exact) = alert.exact {
+        push_line(text, "  exact", exact);
+    }
 }
 
 /// The alert's figures that `keys` mentions; all without `keys`.
@@ -182,6 +192,8 @@ fn push_found(text: &mut String, number: usize, alert: &AlertFinding, keys: Opti
         window_end: mentioned(|keys| keys.window_end.is_some(), alert.window_end),
         values: values.filter_map(|seen| Some((seen.field.clone(), seen.values.clone()?))).collect(),
         distinct: distinct.filter_map(|seen| Some((seen.field.clone(), seen.distinct?))).collect(),
+        measured: alert.measured.clone().filter(|_| keys.is_none_or(|keys| keys.measured.is_some())),
+        exact: keys.is_none_or(|keys| keys.exact.is_some()).then_some(alert.uncounted == 0),
     };
     push_expected(text, number, &found);
 }

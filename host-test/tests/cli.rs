@@ -1,9 +1,12 @@
 //! The command line, end to end, with real modules.
 
+mod command;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
+use command::{command, ok, said, tripwasm};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,30 +33,6 @@ tripwasm:
 
 const HIT: &str = r#"{"eventTime":"2023-07-10T11:42:00Z","eventID":"e-1","eventName":"StopLogging"}"#;
 const MISS: &str = r#"{"eventTime":"2023-07-10T11:42:01Z","eventID":"e-2","eventName":"StartLogging"}"#;
-
-fn tripwasm(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
-        .current_dir(directory)
-        .env("XDG_CACHE_HOME", std::env::temp_dir().join("tripwasm-test-cache"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let feeding = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    feeding.join().unwrap();
-    output
-}
-
-fn ok(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
-    let output = tripwasm(directory, arguments, input);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
-}
 
 /// A directory with `rule.yml` and the module built from it.
 fn built() -> (TempDir, PathBuf) {
@@ -114,7 +93,7 @@ fn a_bad_rule_is_named_and_nothing_is_written() {
     for (from, to) in cases {
         std::fs::write(path.join("bad.yml"), RULE.replacen(from, to, 1)).unwrap();
         let output = tripwasm(path, &["build", "bad.yml", "-o", "out.wasm"], b"");
-        let message = String::from_utf8_lossy(&output.stderr);
+        let message = said(&output);
         assert_eq!(output.status.code(), Some(2), "{to}: {message}");
         assert!(message.contains("bad.yml:"), "{to}: no place in {message}");
         assert!(!path.join("out.wasm").exists(), "{to}");
@@ -135,6 +114,68 @@ fn a_failing_test_shows_what_differs() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("- matches: []") && text.contains("+ matches: [0]"), "{text}");
+    assert!(
+        text.contains("FAIL  stop_logging: found") && text.contains("PASS  stop_logging: not found"),
+        "{text}"
+    );
+    assert!(text.lines().last().unwrap().starts_with("1 passed, 1 failed"), "{text}");
+}
+
+#[test]
+fn results_are_written_as_junit() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let rule = RULE.replacen("expect: match", "expect: none", 1);
+    std::fs::write(path.join("rule.yml"), rule.replacen("name: found", "name: '\"<&>\u{1}'", 1)).unwrap();
+    let output = tripwasm(path, &["test", "rule.yml", "--junit", "results.xml", "--quiet"], b"");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("PASS"));
+    let xml = std::fs::read_to_string(path.join("results.xml")).unwrap();
+    for part in [
+        "<testsuites name=\"tripwasm\" tests=\"2\" failures=\"1\" errors=\"0\" time=\"0.",
+        "<testsuite name=\"stop_logging\" tests=\"2\" failures=\"1\" errors=\"0\" time=\"0.",
+        "<testcase name=\"&quot;&lt;&amp;&gt;\u{fffd}\" classname=\"stop_logging\" file=\"rule.yml\" line=\"13\" time=",
+        "<failure message=\"the module found something else (- expected, + found)\">- matches: []\n+ matches: [0]\n</failure>",
+        "<testcase name=\"not found\"",
+    ] {
+        assert!(xml.contains(part), "{part}\n{xml}");
+    }
+}
+
+#[test]
+fn rules_that_tests_show_only_in_part_are_named() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let (positive, _) = RULE.split_once("    - name: not found").unwrap();
+    std::fs::write(path.join("rule.yml"), positive).unwrap();
+    ok(path, &["build", "rule.yml"], b"");
+    for input in ["rule.yml", "cloudtrail.wasm"] {
+        let output = ok(path, &["test", input], b"");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("      stop_logging: no test shows what it leaves alone\n"), "{input}: {text}");
+        assert!(text.ends_with("; 1 rule lacks a positive or a negative test\n"), "{input}: {text}");
+    }
+    let (bare, _) = RULE.split_once("tripwasm:").unwrap();
+    std::fs::write(path.join("rule.yml"), bare).unwrap();
+    let output = ok(path, &["test", "rule.yml"], b"");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("and none what it leaves alone"));
+}
+
+#[test]
+fn what_is_left_out_is_named_and_the_rest_is_built() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let bad =
+        RULE.replace("condition: selection", "condition: selectoin").replace("stop_logging", "bad_rule");
+    let bad = bad.replace("5f0a4c8e", "5f0a4c8f");
+    std::fs::write(path.join("rules.yml"), format!("{bad}---\n{RULE}")).unwrap();
+    assert_eq!(tripwasm(path, &["build", "rules.yml"], b"").status.code(), Some(2));
+    assert!(!path.join("cloudtrail.wasm").exists());
+    let output = ok(path, &["build", "rules.yml", "--keep-going"], b"");
+    let message = said(&output);
+    assert!(message.contains("left out: bad_rule (rules.yml:1): "), "{message}");
+    assert!(message.contains("1 error, 0 warnings, 1 document left out"), "{message}");
+    assert!(message.contains("cloudtrail.wasm: 1 rule, "), "{message}");
 }
 
 #[test]
@@ -236,7 +277,7 @@ fn an_unreadable_input_fails_the_run_after_the_others_have_passed() {
     let output = tripwasm(&path, &["run", "cloudtrail.wasm", "absent", "good", "good"], b"");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "inputs share no line");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot open absent"));
+    assert!(said(&output).contains("cannot open absent"));
     let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     let events = (0..5000).map(|number| format!("{{\"eventName\":\"{number}\"}}\n")).collect::<String>();
     zip.write_all(events.as_bytes()).unwrap();
@@ -245,16 +286,14 @@ fn an_unreadable_input_fails_the_run_after_the_others_have_passed() {
     let output = tripwasm(&path, &["run", "cloudtrail.wasm", "cut.gz"], b"");
     assert_eq!(output.status.code(), Some(1));
     assert!(!output.stdout.is_empty() && events.as_bytes().starts_with(&output.stdout));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cut.gz: reading stopped"));
+    assert!(said(&output).contains("cut.gz: reading stopped"));
 }
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let (_directory, path) = built();
     std::fs::write(path.join("input"), format!("{HIT}\n").repeat(50_000)).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
-        .current_dir(&path)
-        .args(["run", "cloudtrail.wasm", "input", "--quiet", "--no-cache"])
+    let mut child = command(&path, &["run", "cloudtrail.wasm", "input", "--quiet", "--no-cache"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -1,22 +1,31 @@
 //! Case files: rules, events, and what has to come out.
 
+mod input;
+
+pub use input::lines;
+
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A file of `cases/`: cases that share their rules.
+/// A file of `cases/`: cases that share their rules, and rule sets to build.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaseFile {
     /// Sigma documents.
+    #[serde(default)]
     pub rules: String,
     /// What `--config` would be given.
     #[serde(default)]
     pub config: Option<String>,
-    /// At least one.
+    /// What comes out of the rules.
+    #[serde(default)]
     pub cases: Vec<Case>,
+    /// What the compiler says about other rules.
+    #[serde(default)]
+    pub builds: Vec<Build>,
 }
 
 /// One input and its outcome.
@@ -25,11 +34,54 @@ pub struct CaseFile {
 pub struct Case {
     /// What it shows; unique in its file.
     pub name: String,
+    /// How late an event may come, such as `20m`. With it the case runs on the engines that have a watermark; without it
+    /// no event is late.
+    #[serde(default)]
+    pub lateness: Option<String>,
+    /// Events fed to baselines before all others. With them the case runs on the engines that have a watermark.
+    #[serde(default)]
+    pub history: Vec<Value>,
     /// The input, a line each; see [`lines`] for the forms of an element.
     pub events: Vec<Value>,
     /// All that comes out.
     #[serde(default)]
     pub expect: Expect,
+}
+
+impl Case {
+    /// Whether it is about what an engine does while events arrive, which the reference knows nothing of.
+    pub fn is_about_arrival(&self) -> bool {
+        self.lateness.is_some() || !self.history.is_empty()
+    }
+}
+
+/// A rule set and what the compiler says about it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// What it shows; unique in its file.
+    pub name: String,
+    /// Sigma documents.
+    pub rules: String,
+    /// What `--config` would be given.
+    #[serde(default)]
+    pub config: Option<String>,
+    /// Errors, all of them; without any the rules are built.
+    #[serde(default)]
+    pub refused: Vec<Message>,
+    /// Warnings that there have to be.
+    #[serde(default)]
+    pub warned: Vec<Message>,
+}
+
+/// A message of the compiler.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// The 1-based line it is about.
+    pub line: u32,
+    /// What stands in it, or in its remedy.
+    pub says: String,
 }
 
 /// All that comes out of a case; what is not mentioned does not come out.
@@ -45,6 +97,26 @@ pub struct Expect {
     /// Closed alerts in order of (rule, group, start of the window).
     #[serde(default)]
     pub alerts: Vec<ExpectedAlert>,
+    /// Positions of the events that opened alerts, by the correlation's label; if it stands there, all of them.
+    #[serde(default)]
+    pub opened: Option<BTreeMap<String, Vec<u64>>>,
+    /// What an engine with a watermark counts, by the rule's label; only what is mentioned is compared.
+    #[serde(default)]
+    pub counts: BTreeMap<String, ExpectedCounts>,
+}
+
+/// Counts of a rule; what is not mentioned may be anything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedCounts {
+    /// Events that the rule matched; alerts closed, if it is a correlation.
+    pub matched: Option<u64>,
+    /// Events behind the watermark.
+    pub late: Option<u64>,
+    /// Events that joined no group.
+    pub ungrouped: Option<u64>,
+    /// Duplicates that entered no window.
+    pub duplicate: Option<u64>,
 }
 
 /// A closed alert; what is not mentioned may be anything.
@@ -69,6 +141,10 @@ pub struct ExpectedAlert {
     pub distinct: Option<BTreeMap<String, u64>>,
     /// Positions of the events.
     pub events: Option<Vec<u64>>,
+    /// The sum, average, percentile or median, as a decimal number.
+    pub measured: Option<String>,
+    /// How many events its figures may lack.
+    pub uncounted: Option<u64>,
     /// Whether a list was cut.
     pub truncated: Option<bool>,
 }
@@ -112,81 +188,11 @@ pub fn read(path: &Path) -> Result<CaseFile> {
     let options = serde_saphyr::options! { strict_booleans: true };
     let file = serde_saphyr::from_str_with_options(&text, options);
     let file: CaseFile = file.with_context(|| format!("in {}", path.display()))?;
-    let mut names: Vec<&str> = file.cases.iter().map(|case| case.name.as_str()).collect();
+    let cases = file.cases.iter().map(|case| case.name.as_str());
+    let mut names: Vec<&str> = cases.chain(file.builds.iter().map(|build| build.name.as_str())).collect();
     names.sort_unstable();
     if names.is_empty() || names.windows(2).any(|pair| pair[0] == pair[1]) {
         bail!("{}: cases need to be there, under names of their own", path.display());
     }
     Ok(file)
-}
-
-/// The bytes of an input. An element of `events` is an event as a map, or a map with one of these keys only:
-/// - `raw: text`, a line as it stands;
-/// - `bytes: text`, a line whose characters U+0000 to U+00FF stand for bytes;
-/// - `nested: n`, an event of nesting depth `n`; `padded: n`, an event of `n` bytes;
-/// - `repeat: n` and `event: map`, copies in which `#` in strings is the copy's number, `000` at first.
-pub fn lines(events: &[Value]) -> Result<Vec<u8>> {
-    let mut input = Vec::new();
-    for event in events {
-        for line in line(event)? {
-            input.extend_from_slice(&line);
-            input.push(b'\n');
-        }
-    }
-    Ok(input)
-}
-
-fn line(event: &Value) -> Result<Vec<Vec<u8>>> {
-    let Value::Object(members) = event else { bail!("event {event} is no map") };
-    let keys: Vec<&str> = members.keys().map(String::as_str).collect();
-    let size = |value: &Value| {
-        value
-            .as_u64()
-            .and_then(|size| usize::try_from(size).ok())
-            .with_context(|| format!("{value} is no size"))
-    };
-    Ok(match (keys.as_slice(), members.values().next()) {
-        (["raw"], Some(Value::String(text))) => vec![text.clone().into_bytes()],
-        (["bytes"], Some(Value::String(text))) => {
-            let bytes: Result<Vec<u8>, _> = text.chars().map(|byte| u8::try_from(u32::from(byte))).collect();
-            vec![bytes.with_context(|| format!("{text:?} has a character that is no byte"))?]
-        }
-        (["nested"], Some(depth)) => {
-            let arrays = size(depth)?.saturating_sub(1);
-            vec![format!(r#"{{"a":{}{}}}"#, "[".repeat(arrays), "]".repeat(arrays)).into_bytes()]
-        }
-        (["padded"], Some(bytes)) => {
-            let padding = size(bytes)?.saturating_sub(r#"{"pad":""}"#.len());
-            vec![format!(r#"{{"pad":"{}"}}"#, "x".repeat(padding)).into_bytes()]
-        }
-        (["repeat", "event"], Some(copies)) => {
-            let template = serde_json::to_string(&members["event"])?;
-            (0..size(copies)?).map(|copy| template.replace('#', &format!("{copy:03}")).into_bytes()).collect()
-        }
-        _ => vec![serde_json::to_vec(event)?],
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn every_form_of_an_event_becomes_lines() {
-        let cases = [
-            (json!({"b": 1, "a": [null]}), "{\"b\":1,\"a\":[null]}\n"),
-            (json!({"raw": " {"}), " {\n"),
-            (json!({"raw": 1, "a": 2}), "{\"raw\":1,\"a\":2}\n"),
-            (json!({"nested": 3}), "{\"a\":[[]]}\n"),
-            (json!({"padded": 12}), "{\"pad\":\"xx\"}\n"),
-            (json!({"repeat": 2, "event": {"a": "n#"}}), "{\"a\":\"n000\"}\n{\"a\":\"n001\"}\n"),
-        ];
-        for (event, expected) in cases {
-            let input = lines(std::slice::from_ref(&event)).unwrap();
-            assert_eq!(String::from_utf8_lossy(&input), expected, "{event}");
-        }
-        assert_eq!(lines(&[json!({"bytes": "\u{ff}"})]).unwrap(), b"\xff\n");
-        assert!(lines(&[json!(1)]).is_err());
-    }
 }

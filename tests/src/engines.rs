@@ -1,15 +1,19 @@
 //! The engines that have to agree, behind one trait.
 
 mod component;
+mod native;
+mod sharded;
 
 pub use component::Component;
+pub use native::{Native, Resumed};
+pub use sharded::{Sharded, Stepped};
 
 use anyhow::{Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
-use tripwasm_engine::finding::{Alert, AlertState, Finding};
+use tripwasm_engine::RuleStatistics;
+use tripwasm_engine::finding::{Alert, AlertState};
 use tripwasm_engine::reference::{self, Outcome};
-use tripwasm_engine::{Detector, Fact};
-use tripwasm_plan::{Plan, Settings, Timestamp};
+use tripwasm_plan::{Plan, RuleIndex, Settings, Timestamp};
 
 /// Longer than any two event times lie apart: no event is late, nothing closes before the end.
 pub const LATENESS_UNBOUNDED_MS: u64 = 1 << 50;
@@ -19,99 +23,63 @@ pub trait Engine: Sync {
     /// What it is called in failures.
     fn name(&self) -> &'static str;
 
-    /// The outcome of an input that arrives in these batches. Fails if the engine breaks a promise of its
-    /// own, such as closing an alert twice.
-    fn run(&self, plan: &Plan, settings: Settings, batches: &[&[u8]]) -> Result<Outcome>;
+    /// Whether it has a watermark of its own: may call events late, opens alerts early, learns from history.
+    fn has_watermark(&self) -> bool {
+        true
+    }
+
+    /// What happens to an input. Fails if the engine breaks a promise of its own, such as closing an alert twice.
+    fn observe(&self, plan: &Plan, settings: Settings, input: &Input<'_>) -> Result<Run>;
+
+    /// The outcome of an input that arrives in these batches.
+    fn run(&self, plan: &Plan, settings: Settings, batches: &[&[u8]]) -> Result<Outcome> {
+        Ok(self.observe(plan, settings, &Input { history: b"", batches })?.outcome)
+    }
+}
+
+/// What an engine is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// Events that baselines learn from before all others.
+    pub history: &'a [u8],
+    /// The events.
+    pub batches: &'a [&'a [u8]],
+}
+
+/// What came of an input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// What does not depend on the arrival of events.
+    pub outcome: Outcome,
+    /// What does; none from engines without a watermark.
+    pub arrival: Option<Arrival>,
+}
+
+/// What happened while events arrived.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Arrival {
+    /// The events that opened alerts.
+    pub opened: BTreeMap<RuleIndex, BTreeSet<u64>>,
+    /// Parallel to the plan's rules.
+    pub counts: Vec<RuleStatistics>,
 }
 
 /// The slow, obvious evaluator; it knows neither batches nor lateness.
 #[derive(Debug)]
 pub struct Reference;
 
-/// The engine as the guest runs it, outside the sandbox.
-#[derive(Debug)]
-pub struct Native;
-
-/// [`Native`], moved through a snapshot to a new instance behind every batch.
-#[derive(Debug)]
-pub struct Resumed;
-
-/// The halves of the engine with a shuffle between them: every group's state is bytes kept outside.
-#[derive(Debug)]
-pub struct Sharded;
-
 impl Engine for Reference {
     fn name(&self) -> &'static str {
         "reference"
     }
 
-    fn run(&self, plan: &Plan, settings: Settings, batches: &[&[u8]]) -> Result<Outcome> {
-        Ok(reference::evaluate(plan, &batches.concat(), 0, settings.duplicates))
-    }
-}
-
-impl Engine for Native {
-    fn name(&self) -> &'static str {
-        "native"
+    fn has_watermark(&self) -> bool {
+        false
     }
 
-    fn run(&self, plan: &Plan, settings: Settings, batches: &[&[u8]]) -> Result<Outcome> {
-        let mut detector = new_detector(plan, settings)?;
-        evaluate(&mut detector, batches, |_| Ok(()))
-    }
-}
-
-impl Engine for Resumed {
-    fn name(&self) -> &'static str {
-        "resumed"
-    }
-
-    fn run(&self, plan: &Plan, settings: Settings, batches: &[&[u8]]) -> Result<Outcome> {
-        let mut detector = new_detector(plan, settings)?;
-        evaluate(&mut detector, batches, |detector| {
-            let state = detector.snapshot();
-            let mut next = new_detector(plan, settings)?;
-            next.restore(&state)
-                .map_err(|error| anyhow::anyhow!("a snapshot of its own is refused: {error:?}"))?;
-            ensure!(next.snapshot() == state, "a restored snapshot is another one");
-            *detector = next;
-            Ok(())
-        })
-    }
-}
-
-impl Engine for Sharded {
-    fn name(&self) -> &'static str {
-        "sharded"
-    }
-
-    fn run(&self, plan: &Plan, settings: Settings, batches: &[&[u8]]) -> Result<Outcome> {
-        let mut outcome = Native.run(plan, settings, batches)?;
-        let mut matching = new_detector(plan, settings)?;
-        let reducer = new_detector(plan, settings)?;
-        let mut states: BTreeMap<(u32, Vec<String>), Vec<u8>> = BTreeMap::new();
-        let mut alerts = Vec::new();
-        let mut step = |key: &(u32, Vec<String>), facts: Vec<Fact>, watermark: Timestamp| -> Result<()> {
-            let state = states.entry(key.clone()).or_default();
-            let step = reducer.step(state, facts, watermark)?;
-            *state = step.state;
-            alerts.extend(step.alerts);
-            Ok(())
-        };
-        let mut keys = BTreeSet::new();
-        for (batch, first_event) in with_positions(batches) {
-            for fact in matching.facts(batch, first_event) {
-                let fact = reducer.read_fact(&matching.write_fact(&fact))?;
-                let key = (fact.correlation.0, fact.group.clone());
-                keys.insert(key.clone());
-                step(&key, vec![fact], Timestamp::MIN)?;
-            }
-        }
-        for key in &keys {
-            step(key, Vec::new(), Timestamp::MAX)?;
-        }
-        outcome.closed = closed(alerts)?;
-        Ok(outcome)
+    fn observe(&self, plan: &Plan, settings: Settings, input: &Input<'_>) -> Result<Run> {
+        let outcome = reference::evaluate(plan, &input.batches.concat(), 0, settings.duplicates);
+        Ok(Run { outcome, arrival: None })
     }
 }
 
@@ -165,39 +133,19 @@ pub fn closed(alerts: Vec<Alert>) -> Result<Vec<Alert>> {
     Ok(closed)
 }
 
+/// The events that opened alerts, by correlation.
+pub(crate) fn opened(alerts: &[Alert]) -> BTreeMap<RuleIndex, BTreeSet<u64>> {
+    let mut opened: BTreeMap<RuleIndex, BTreeSet<u64>> = BTreeMap::new();
+    for alert in alerts {
+        if let Some(event) = alert.opened_by {
+            opened.entry(alert.rule).or_default().insert(event);
+        }
+    }
+    opened
+}
+
 fn order(alert: &Alert) -> (u32, &[String], Timestamp) {
     (alert.rule.0, &alert.group, alert.window_start)
-}
-
-fn new_detector(plan: &Plan, settings: Settings) -> Result<Detector> {
-    let mut detector = Detector::new(plan.clone())?;
-    detector
-        .configure(settings)
-        .map_err(|error| anyhow::anyhow!("a new detector is not configurable: {error:?}"))?;
-    Ok(detector)
-}
-
-fn evaluate(
-    detector: &mut Detector,
-    batches: &[&[u8]],
-    mut between: impl FnMut(&mut Detector) -> Result<()>,
-) -> Result<Outcome> {
-    let mut outcome = Outcome { matches: Vec::new(), remarks: Vec::new(), closed: Vec::new() };
-    let mut alerts = Vec::new();
-    for (batch, first_event) in with_positions(batches) {
-        let report = detector.evaluate(batch, first_event, None);
-        outcome.remarks.extend(report.remarks);
-        for finding in report.findings {
-            match finding {
-                Finding::Match(found) => outcome.matches.push(found),
-                Finding::Alert(alert) => alerts.push(alert),
-            }
-        }
-        between(detector)?;
-    }
-    alerts.extend(detector.close(Timestamp::MAX));
-    outcome.closed = closed(alerts)?;
-    Ok(outcome)
 }
 
 #[cfg(test)]

@@ -1,16 +1,21 @@
 //! Whether an outcome is what a case expects, said in words a case's author can read.
 
-use crate::case::{Expect, ExpectedAlert};
+use crate::case::{Build, Expect, ExpectedAlert, ExpectedCounts, Message};
+use crate::engines::{Arrival, Run};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use tripwasm_engine::RuleStatistics;
 use tripwasm_engine::finding::{Alert, Reason};
-use tripwasm_engine::reference::Outcome;
-use tripwasm_plan::{Logic, Plan, RuleIndex, Timestamp};
+use tripwasm_plan::{Decimal, Logic, Plan, RuleIndex, Timestamp};
+use tripwasm_rules::{Compiled, Diagnostic, Severity};
 
 /// Every difference between what comes out and what a case expects; none if they agree.
-pub fn differences(expect: &Expect, outcome: &Outcome, plan: &Plan) -> Vec<String> {
+pub fn differences(expect: &Expect, run: &Run, plan: &Plan) -> Vec<String> {
+    let outcome = &run.outcome;
     let mut differences = Vec::new();
-    for label in expect.matches.keys().chain(expect.alerts.iter().map(|alert| &alert.rule)) {
+    let opening = expect.opened.iter().flat_map(BTreeMap::keys);
+    let named = expect.matches.keys().chain(expect.alerts.iter().map(|alert| &alert.rule));
+    for label in named.chain(opening).chain(expect.counts.keys()) {
         if !plan.rules.iter().any(|rule| rule.label() == label) {
             differences.push(format!("there is no rule {label}"));
         }
@@ -35,6 +40,34 @@ pub fn differences(expect: &Expect, outcome: &Outcome, plan: &Plan) -> Vec<Strin
     for (at, (wanted, found)) in expect.alerts.iter().zip(&outcome.closed).enumerate() {
         compare_alert(&format!("alert {at}"), wanted, found, plan, &mut differences);
     }
+    if let Some(arrival) = &run.arrival {
+        compare_arrival(expect, arrival, plan, &mut differences);
+    }
+    differences
+}
+
+/// Every difference between what the compiler says and what a case expects.
+pub fn build_differences(build: &Build, compiled: &Compiled) -> Vec<String> {
+    let mut differences = Vec::new();
+    let says = |message: &Message, found: &Diagnostic| {
+        let words = format!("{} {}", found.message, found.remedy.as_deref().unwrap_or_default());
+        found.line == message.line && words.contains(&message.says)
+    };
+    let of = |severity| compiled.diagnostics.iter().filter(move |found| found.severity == severity);
+    let shown = |found: Vec<&Diagnostic>| found.iter().map(ToString::to_string).collect::<String>();
+    let errors: Vec<_> = of(Severity::Error).collect();
+    let agree = errors.len() == build.refused.len()
+        && build.refused.iter().zip(&errors).all(|(message, found)| says(message, found));
+    if !agree {
+        differences.push(format!("errors: expected {:?}, found\n{}", build.refused, shown(errors)));
+    }
+    for message in &build.warned {
+        if !of(Severity::Warning).any(|found| says(message, found)) {
+            let warnings = shown(of(Severity::Warning).collect());
+            differences.push(format!("warnings: expected {message:?}, found\n{warnings}"));
+        }
+    }
+    compare("built", &build.refused.is_empty(), &compiled.plan.is_some(), &mut differences);
     differences
 }
 
@@ -61,6 +94,33 @@ pub fn label(plan: &Plan, rule: RuleIndex) -> String {
 /// RFC 3339 in UTC, as findings show it.
 pub fn rfc3339(time: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(time).map_or_else(|_| format!("{time} ms"), |time| time.to_string())
+}
+
+fn compare_arrival(expect: &Expect, arrival: &Arrival, plan: &Plan, differences: &mut Vec<String>) {
+    if let Some(wanted) = &expect.opened {
+        let found = arrival.opened.iter();
+        let found = found.map(|(rule, events)| (label(plan, *rule), events.iter().copied().collect()));
+        compare("opened", wanted, &found.collect(), differences);
+    }
+    for (wanted, expected) in &expect.counts {
+        let rules = plan.rules.iter().zip(&arrival.counts).filter(|(rule, _)| rule.label() == wanted);
+        for (_, found) in rules {
+            compare_counts(&format!("counts of {wanted}"), expected, found, differences);
+        }
+    }
+}
+
+fn compare_counts(
+    place: &str,
+    wanted: &ExpectedCounts,
+    found: &RuleStatistics,
+    differences: &mut Vec<String>,
+) {
+    let mut check = Check { place, differences };
+    check.of("matched", &wanted.matched, || found.matched);
+    check.of("late", &wanted.late, || found.late);
+    check.of("ungrouped", &wanted.ungrouped, || found.ungrouped);
+    check.of("duplicate", &wanted.duplicate, || found.duplicate);
 }
 
 fn compare_alert(
@@ -95,6 +155,10 @@ fn compare_alert(
         counted.map(|(observed, found)| (observed.name.clone(), found.distinct)).collect()
     });
     check.of("events", &wanted.events, || found.events.iter().map(|event| event.event).collect());
+    check.of("measured", &wanted.measured.clone().map(Some), || {
+        found.measured.as_ref().map(Decimal::to_string)
+    });
+    check.of("uncounted", &wanted.uncounted, || found.uncounted);
     check.of("truncated", &wanted.truncated, || found.truncated);
 }
 

@@ -3,13 +3,18 @@
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 use tripwasm_plan::Plan;
-use tripwasm_rules::{LeftOut, OnError, Severity, SourceFile, compile};
+use tripwasm_rules::{Compiled, LeftOut, OnError, Severity, SourceFile, compile};
 
 /// Compiles one text of Sigma documents.
 pub fn compile_text(rules: &str, config: Option<&str>) -> Result<Plan> {
+    plan_of(diagnose_text(rules, config))
+}
+
+/// Compiles one text of Sigma documents, and tells what the compiler says.
+pub fn diagnose_text(rules: &str, config: Option<&str>) -> Compiled {
     let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
     let config = config.map(|text| file("config.yml", text));
-    compile_files(&[file("rules.yml", rules)], &[], config.as_ref())
+    compile(&[file("rules.yml", rules)], &[], config.as_ref(), OnError::Refuse)
 }
 
 /// Compiles the rules of a directory, which is a pack.
@@ -50,7 +55,10 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn compile_files(rules: &[SourceFile], packs: &[SourceFile], config: Option<&SourceFile>) -> Result<Plan> {
-    let compiled = compile(rules, packs, config, OnError::Refuse);
+    plan_of(compile(rules, packs, config, OnError::Refuse))
+}
+
+fn plan_of(compiled: Compiled) -> Result<Plan> {
     let errors = compiled.diagnostics.iter().filter(|found| found.severity == Severity::Error);
     let errors: Vec<String> = errors.map(ToString::to_string).collect();
     match compiled.plan {

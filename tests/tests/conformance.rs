@@ -3,53 +3,85 @@
 use anyhow::{Context as _, Result, bail};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
-use tripwasm_tests::case::{CaseFile, files, lines, read};
+use tripwasm_plan::Plan;
+use tripwasm_rules::quantity::duration_ms;
+use tripwasm_tests::case::{Case, CaseFile, files, lines, read};
 use tripwasm_tests::engines::{
-    Component, Engine, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, batches,
+    Component, Engine, Input, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, Sharded, Stepped, batches,
 };
-use tripwasm_tests::expectation::differences;
-use tripwasm_tests::rules::compile_text;
+use tripwasm_tests::expectation::{build_differences, differences};
+use tripwasm_tests::rules::{compile_text, diagnose_text};
 
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let files = files(&directory)?;
-    let trials = files.iter().flat_map(|path| {
-        let topic = path.strip_prefix(&directory).unwrap_or(path).with_extension("").display().to_string();
-        let engines: [&'static dyn Engine; 4] = [&Reference, &Native, &Resumed, &Component];
-        engines.map(|engine| trial(engine, &topic, path.clone()))
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit()
-}
-
-fn trial(engine: &'static dyn Engine, topic: &str, path: PathBuf) -> Trial {
-    let name = format!("{}::{topic}", engine.name());
-    Trial::test(name, move || check(engine, &path).map_err(|error| Failed::from(format!("{error:#}"))))
-}
-
-fn check(engine: &dyn Engine, path: &Path) -> Result<()> {
-    let file = read(path)?;
-    let failures = failures(engine, &file).with_context(|| format!("running {}", path.display()))?;
-    if failures.is_empty() {
-        return Ok(());
+    let engines: [&'static dyn Engine; 6] = [&Reference, &Native, &Resumed, &Sharded, &Stepped, &Component];
+    let mut trials = Vec::new();
+    for path in files(&directory)? {
+        let topic = path.strip_prefix(&directory).unwrap_or(&path).with_extension("").display().to_string();
+        trials
+            .extend(engines.map(|engine| trial(engine.name(), &topic, &path, |file| failures(engine, file))));
+        trials.push(trial("build", &topic, &path, |file| Ok(build_failures(file))));
     }
-    bail!("{}\n{}", path.display(), failures.join("\n"))
+    libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// What is wrong with each case, a line each.
-fn failures(engine: &dyn Engine, file: &CaseFile) -> Result<Vec<String>> {
-    let plan = compile_text(&file.rules, file.config.as_deref())?;
-    let mut settings = plan.settings;
-    settings.lateness_ms = LATENESS_UNBOUNDED_MS;
-    let mut failures = Vec::new();
-    for case in &file.cases {
-        let input = lines(&case.events).with_context(|| format!("in case {:?}", case.name))?;
-        for batch_bytes in [1, usize::MAX] {
-            let outcome = engine.run(&plan, settings, &batches(&input, batch_bytes))?;
-            let differences = differences(&case.expect, &outcome, &plan);
-            failures.extend(differences.iter().map(|difference| format!("{:?}: {difference}", case.name)));
+/// One case file under one engine; `failures` says what is wrong with each case, a line each.
+fn trial(
+    engine: &str,
+    topic: &str,
+    path: &Path,
+    failures: impl Fn(&CaseFile) -> Result<Vec<String>> + Send + 'static,
+) -> Trial {
+    let path: PathBuf = path.to_owned();
+    let check = move || -> Result<()> {
+        let failures = failures(&read(&path)?).with_context(|| format!("running {}", path.display()))?;
+        if failures.is_empty() {
+            return Ok(());
         }
+        bail!("{}\n{}", path.display(), failures.join("\n"))
+    };
+    Trial::test(format!("{engine}::{topic}"), move || {
+        check().map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
+fn failures(engine: &dyn Engine, file: &CaseFile) -> Result<Vec<String>> {
+    if file.cases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let plan = compile_text(&file.rules, file.config.as_deref())?;
+    let mut failures = Vec::new();
+    for case in file.cases.iter().filter(|case| engine.has_watermark() || !case.is_about_arrival()) {
+        let differences = case_differences(engine, &plan, case);
+        let differences = differences.unwrap_or_else(|error| vec![format!("{error:#}")]);
+        failures.extend(differences.iter().map(|difference| format!("{:?}: {difference}", case.name)));
     }
     failures.dedup();
     Ok(failures)
+}
+
+fn case_differences(engine: &dyn Engine, plan: &Plan, case: &Case) -> Result<Vec<String>> {
+    let mut settings = plan.settings;
+    settings.lateness_ms = match &case.lateness {
+        Some(text) => duration_ms(text)?,
+        None => LATENESS_UNBOUNDED_MS,
+    };
+    let (history, input) = (lines(&case.history)?, lines(&case.events)?);
+    let mut found = Vec::new();
+    for batch_bytes in [1, usize::MAX] {
+        let input = Input { history: &history, batches: &batches(&input, batch_bytes) };
+        found.extend(differences(&case.expect, &engine.observe(plan, settings, &input)?, plan));
+    }
+    Ok(found)
+}
+
+fn build_failures(file: &CaseFile) -> Vec<String> {
+    let mut failures = Vec::new();
+    for build in &file.builds {
+        let compiled = diagnose_text(&build.rules, build.config.as_deref());
+        let differences = build_differences(build, &compiled);
+        failures.extend(differences.iter().map(|difference| format!("{:?}: {difference}", build.name)));
+    }
+    failures
 }

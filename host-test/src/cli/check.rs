@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Outcome;
-use super::rule_files::{RuleArguments, RuleSet, counted};
+use super::rule_files::{Notes, RuleArguments, RuleSet, counted};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let set = RuleSet::read(&arguments.rules, &arguments.options)?;
-    set.print_diagnostics();
+    set.print_diagnostics(Notes::Shown);
     if set.errors() > 0 {
         return Ok(Outcome::Refused);
     }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use tripwasm::bindings::detector::{Duplicates, RuleInfo, RuleKind};
-use tripwasm::finding::level_text;
+use tripwasm::finding::{label, level_text};
 use tripwasm::{Module, Runtime, RuntimeOptions};
 
 use super::Outcome;
@@ -72,8 +72,8 @@ fn as_text(path: &str, module: &Module) -> Result<String, std::fmt::Error> {
     writeln!(text, "  rules     {}", info.rules.len())?;
     for rule in &info.rules {
         let level = rule.level.map_or("-", level_text);
-        let label = rule.name.as_deref().or(rule.id.as_deref()).unwrap_or_default();
-        writeln!(text, "    {label}  [{}, {level}]  {}", kind_text(rule.kind), rule.title)?;
+        let size = rule.group_bytes_max.map_or(String::new(), |bytes| format!("  ({bytes} bytes a group)"));
+        writeln!(text, "    {}  [{}, {level}]  {}{size}", label(rule), kind_text(rule.kind), rule.title)?;
     }
     Ok(text)
 }
@@ -96,7 +96,9 @@ fn as_json(module: &Module) -> Result<String, serde_json::Error> {
             "lateness_ms": info.options.lateness_ms,
             "duplicates": duplicates_text(info.options.duplicates),
             "state_bytes_max": info.options.state_bytes_max,
+            "learn_from": info.options.learn_from.and_then(tripwasm::rfc3339),
         },
+        "levels": info.levels,
         "fields": info.fields,
         "rules": info.rules.iter().map(rule_json).collect::<Vec<_>>(),
         "tests": module.tests().map(<[_]>::len),
@@ -115,6 +117,7 @@ fn rule_json(rule: &RuleInfo) -> serde_json::Value {
         "author": rule.author,
         "kind": kind_text(rule.kind),
         "reported": rule.reported,
+        "group_bytes_max": rule.group_bytes_max,
     })
 }
 

@@ -3,9 +3,11 @@
 mod build;
 mod check;
 mod inspect;
+mod learn;
 mod new;
 mod rule_files;
 mod run;
+mod state;
 mod test;
 
 use std::process::ExitCode;
@@ -65,6 +67,8 @@ enum Command {
     Test(test::Arguments),
     /// Send events through a module
     Run(run::Arguments),
+    /// Feed the baselines of first-seen rules from history, without alerts
+    Learn(learn::Arguments),
 }
 
 /// Runs the command that the process was called with.
@@ -81,6 +85,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Inspect(arguments)) => inspect::run(&arguments),
         Some(Command::Test(arguments)) => test::run(&arguments),
         Some(Command::Run(arguments)) => run::run(arguments),
+        Some(Command::Learn(arguments)) => learn::run(&arguments),
     };
     match outcome {
         Ok(outcome) => outcome.into(),

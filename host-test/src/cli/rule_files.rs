@@ -30,6 +30,13 @@ pub(super) struct RuleSet {
     pub(super) compiled: Compiled,
 }
 
+/// What becomes of diagnostics that ask for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notes {
+    Shown,
+    Counted,
+}
+
 impl RuleSet {
     /// Reads and compiles the files, and all `.yml` and `.yaml` files below directories.
     pub(super) fn read(paths: &[PathBuf], arguments: &RuleArguments) -> anyhow::Result<Self> {
@@ -53,22 +60,44 @@ impl RuleSet {
         Ok(RuleSet { texts, compiled })
     }
 
-    /// Prints every diagnostic and a last line with their number.
-    pub(super) fn print_diagnostics(&self) {
+    /// Prints errors and warnings, the documents that were left out, and a last line with their numbers.
+    pub(super) fn print_diagnostics(&self, notes: Notes) {
         let diagnostics = &self.compiled.diagnostics;
         for diagnostic in diagnostics {
-            eprintln!("{diagnostic}");
+            let shown = matches!(diagnostic.severity, Severity::Error | Severity::Warning);
+            if shown || notes == Notes::Shown {
+                eprintln!("{diagnostic}");
+            }
         }
-        let errors = self.errors();
-        let warnings = diagnostics.len() - errors;
-        if !diagnostics.is_empty() {
-            eprintln!("{}, {}", counted(errors, "error"), counted(warnings, "warning"));
+        let left_out = &self.compiled.left_out;
+        for document in left_out {
+            eprintln!(
+                "left out: {} ({}:{}): {}",
+                document.rule, document.file, document.line, document.reason
+            );
+        }
+        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
+        let mut counts = vec![counted(errors, "error"), counted(warnings, "warning")];
+        let notes_count = diagnostics.len() - errors - warnings;
+        if notes_count > 0 {
+            let hint = if notes == Notes::Counted { " (`tripwasm check` shows them)" } else { "" };
+            counts.push(counted(notes_count, "note") + hint);
+        }
+        if !left_out.is_empty() {
+            counts.push(counted(left_out.len(), "document") + " left out");
+        }
+        if !diagnostics.is_empty() || !left_out.is_empty() {
+            eprintln!("{}", counts.join(", "));
         }
     }
 
     /// How many diagnostics are errors.
     pub(super) fn errors(&self) -> usize {
-        self.compiled.diagnostics.iter().filter(|found| found.severity == Severity::Error).count()
+        self.count(Severity::Error)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.compiled.diagnostics.iter().filter(|found| found.severity == severity).count()
     }
 
     /// How many rule files there are.
@@ -133,7 +162,8 @@ fn pack_beside(rule: &Path) -> Option<PathBuf> {
     Some(rule.with_file_name(PACK_FILE)).filter(|pack| pack.is_file())
 }
 
-fn read(path: &Path) -> anyhow::Result<SourceFile> {
+/// Reads a text file.
+pub(super) fn read(path: &Path) -> anyhow::Result<SourceFile> {
     let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = String::from_utf8(text)
         .map_err(|error| error.utf8_error())

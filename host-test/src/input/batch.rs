@@ -15,6 +15,29 @@ pub struct Batch {
     pub problems: Vec<InputError>,
 }
 
+impl Batch {
+    /// Cuts behind so many lines; a batch of no more lines stays whole, and the rest is empty.
+    pub(super) fn split(mut self, lines: u64) -> (Batch, Batch) {
+        if self.lines <= lines {
+            return (self, Batch::default());
+        }
+        let mut ends = memchr::memchr_iter(b'\n', &self.bytes);
+        let cut = match usize::try_from(lines).ok().and_then(|lines| lines.checked_sub(1)) {
+            Some(before) => ends.nth(before).map_or(self.bytes.len(), |at| at + 1),
+            None => 0,
+        };
+        let bytes = self.bytes.split_off(cut);
+        let rest =
+            Batch { bytes, lines: self.lines - lines, evaluation: self.evaluation, ..Batch::default() };
+        (Batch { lines, ..self }, rest)
+    }
+
+    /// Whether there is nothing in it, not even a problem.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.lines == 0 && self.problems.is_empty()
+    }
+}
+
 /// Whether the module should see a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Evaluation {
@@ -46,6 +69,15 @@ pub enum InputError {
         /// Why.
         #[source]
         source: Arc<std::io::Error>,
+    },
+    /// A stream that began like the one a saved state tells of went on otherwise.
+    #[error(
+        "its first {lines} lines were skipped because it began like the input read before, but they are not the same; \
+         delete the state file to read the input from its beginning"
+    )]
+    Changed {
+        /// How many lines were skipped.
+        lines: u64,
     },
     /// The data inside an envelope cannot be decoded.
     #[error("the {field} of an envelope is {reason}; the record was passed on as it is")]

@@ -10,8 +10,11 @@ mod envelope;
 mod form;
 mod json;
 mod reader;
+mod resume;
 mod source;
+mod taken;
 
 pub use batch::{Batch, Evaluation, InputError};
 pub use reader::{EventReader, Pace, ReaderOptions};
 pub use source::{Source, SourceBatch, SourceReader, find_sources};
+pub use taken::Taken;

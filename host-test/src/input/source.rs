@@ -6,7 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Batch, EventReader, InputError, Pace, ReaderOptions};
+use super::resume::ResumedReader;
+use super::{Batch, InputError, Pace, Taken};
 
 /// One input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +35,36 @@ impl Source {
         }
     }
 
-    fn open(&self) -> std::io::Result<(Box<dyn Read + Send>, Pace)> {
+    pub(super) fn open(&self) -> std::io::Result<Opened> {
         match self {
-            Source::Stdin => Ok((Box::new(std::io::stdin()), Pace::Live)),
-            Source::File(path) => Ok((Box::new(File::open(path)?), Pace::Stored)),
+            Source::Stdin => Ok(Opened {
+                input: Box::new(std::io::stdin()),
+                pace: Pace::Live,
+                rereading: Rereading::Never,
+            }),
+            Source::File(path) => {
+                let file = File::open(path)?;
+                // A named pipe gives what it holds once.
+                let stored = file.metadata().is_ok_and(|meta| meta.is_file());
+                let rereading = if stored { Rereading::Possible } else { Rereading::Never };
+                Ok(Opened { input: Box::new(file), pace: Pace::Stored, rereading })
+            }
         }
     }
+}
+
+/// Whether an input can be read again from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rereading {
+    Possible,
+    Never,
+}
+
+/// An input that is open.
+pub(super) struct Opened {
+    pub(super) input: Box<dyn Read + Send>,
+    pub(super) pace: Pace,
+    pub(super) rereading: Rereading,
 }
 
 /// The inputs that paths name: `-` is standard input (as is no path at all), a directory stands for all files below
@@ -80,7 +105,7 @@ fn files_below(directory: &Path) -> Result<Vec<PathBuf>, InputError> {
     Ok(files)
 }
 
-fn open_error(path: &Path, error: std::io::Error) -> InputError {
+pub(super) fn open_error(path: &Path, error: std::io::Error) -> InputError {
     InputError::Open { path: path.display().to_string(), source: Arc::new(error) }
 }
 
@@ -89,23 +114,40 @@ fn open_error(path: &Path, error: std::io::Error) -> InputError {
 pub struct SourceBatch {
     /// [`Source::name`].
     pub source: Arc<str>,
+    /// Which of the inputs it is, from 0 on.
+    pub number: usize,
     /// The lines.
     pub batch: Batch,
     /// Whether they arrive as they happen.
     pub pace: Pace,
+    /// Lines skipped since the last batch, because they were read before.
+    pub skipped: u64,
+    /// How far the input is read with this batch.
+    pub taken: Taken,
 }
 
 /// Reads inputs one after the other. An input that cannot be opened gives an empty batch that says so.
 pub struct SourceReader {
-    waiting: VecDeque<Source>,
+    waiting: VecDeque<(usize, Source, Option<Taken>)>,
     batch_bytes: usize,
-    current: Option<(Arc<str>, Pace, EventReader)>,
+    current: Option<(usize, Arc<str>, ResumedReader)>,
 }
 
 impl SourceReader {
-    /// Cuts into batches of `batch_bytes`.
+    /// Reads all of each input and cuts into batches of `batch_bytes`.
     pub fn new(sources: Vec<Source>, batch_bytes: usize) -> Self {
-        SourceReader { waiting: sources.into(), batch_bytes, current: None }
+        Self::resume(sources.into_iter().map(|source| (source, None)).collect(), batch_bytes)
+    }
+
+    /// As [`SourceReader::new`], but skips what was taken of an input before. An input that is not the same any more
+    /// is read from its beginning.
+    pub fn resume(sources: Vec<(Source, Option<Taken>)>, batch_bytes: usize) -> Self {
+        let waiting = sources
+            .into_iter()
+            .enumerate()
+            .map(|(number, (source, before))| (number, source, before))
+            .collect();
+        SourceReader { waiting, batch_bytes, current: None }
     }
 }
 
@@ -114,23 +156,33 @@ impl Iterator for SourceReader {
 
     fn next(&mut self) -> Option<SourceBatch> {
         loop {
-            if let Some((name, pace, reader)) = &mut self.current
-                && let Some(batch) = reader.next_batch()
+            if let Some((number, name, reader)) = &mut self.current
+                && let Some((batch, skipped)) = reader.next_batch()
             {
-                return Some(SourceBatch { source: Arc::clone(name), batch, pace: *pace });
+                return Some(SourceBatch {
+                    source: Arc::clone(name),
+                    number: *number,
+                    batch,
+                    pace: reader.pace(),
+                    skipped,
+                    taken: reader.taken().clone(),
+                });
             }
-            let source = self.waiting.pop_front()?;
+            let (number, source, before) = self.waiting.pop_front()?;
             let name: Arc<str> = source.name().into();
-            match source.open() {
-                Ok((input, pace)) => {
-                    let options = ReaderOptions { batch_bytes: self.batch_bytes, pace };
-                    self.current = Some((name, pace, EventReader::new(input, options)));
-                }
+            match ResumedReader::open(source, before.clone(), self.batch_bytes) {
+                Ok(reader) => self.current = Some((number, name, reader)),
                 Err(error) => {
                     self.current = None;
                     let problems = vec![open_error(Path::new(&*name), error)];
-                    let batch = Batch { problems, ..Batch::default() };
-                    return Some(SourceBatch { source: name, batch, pace: Pace::Stored });
+                    return Some(SourceBatch {
+                        source: name,
+                        number,
+                        batch: Batch { problems, ..Batch::default() },
+                        pace: Pace::Stored,
+                        skipped: 0,
+                        taken: before.unwrap_or_default(),
+                    });
                 }
             }
         }

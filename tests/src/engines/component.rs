@@ -1,12 +1,13 @@
 //! The built component in its sandbox.
 
-use super::{Engine, closed, with_positions};
+use super::{Arrival, Engine, Input, Run, closed, opened, with_positions};
 use anyhow::{Result, ensure};
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tripwasm::bindings::detector as wit;
 use tripwasm::build::{Carried, Target, build};
 use tripwasm::{CompileCache, Detector, DetectorOptions, LoadError, Module, Runtime, RuntimeOptions};
+use tripwasm_engine::RuleStatistics;
 use tripwasm_engine::finding::{Alert, AlertState, EventRef, Match, Observation, Reason, Remark};
 use tripwasm_engine::reference::Outcome;
 use tripwasm_plan::{Decimal, Duplicates, Plan, RuleIndex, Settings};
@@ -26,22 +27,17 @@ impl Engine for Component {
         "component"
     }
 
-    fn run(&self, plan: &Plan, settings: Settings, batches: &[&[u8]]) -> Result<Outcome> {
+    fn observe(&self, plan: &Plan, settings: Settings, input: &Input<'_>) -> Result<Run> {
         let module = module(plan)?;
         let mut options = DetectorOptions::of(&module);
-        options.options = wit::Options {
-            lateness_ms: settings.lateness_ms,
-            duplicates: match settings.duplicates {
-                Duplicates::Once => wit::Duplicates::Once,
-                Duplicates::Count => wit::Duplicates::Count,
-            },
-            state_bytes_max: settings.state_bytes_max,
-            learn_from: settings.learn_from,
-        };
+        options.options = wit_options(settings);
         let mut detector = Detector::new(&module, options)?;
+        if !input.history.is_empty() {
+            detector.learn(input.history)?;
+        }
         let mut outcome = Outcome { matches: Vec::new(), remarks: Vec::new(), closed: Vec::new() };
         let mut alerts = Vec::new();
-        for (batch, first_event) in with_positions(batches) {
+        for (batch, first_event) in with_positions(input.batches) {
             let report = detector.evaluate(batch, first_event, None)?;
             outcome.remarks.extend(report.remarks.iter().map(remark));
             for finding in report.findings {
@@ -53,8 +49,22 @@ impl Engine for Component {
         }
         alerts.extend(detector.close(i64::MAX)?.into_iter().map(alert));
         ensure!(detector.traps() == 0, "the module trapped");
+        let counts = detector.statistics().rules.iter().map(counts).collect();
+        let arrival = Arrival { opened: opened(&alerts), counts };
         outcome.closed = closed(alerts)?;
-        Ok(outcome)
+        Ok(Run { outcome, arrival: Some(arrival) })
+    }
+}
+
+fn wit_options(settings: Settings) -> wit::Options {
+    wit::Options {
+        lateness_ms: settings.lateness_ms,
+        duplicates: match settings.duplicates {
+            Duplicates::Once => wit::Duplicates::Once,
+            Duplicates::Count => wit::Duplicates::Count,
+        },
+        state_bytes_max: settings.state_bytes_max,
+        learn_from: settings.learn_from,
     }
 }
 
@@ -83,6 +93,18 @@ fn remark(remark: &wit::Remark) -> Remark {
         wit::Reason::TaggedBefore => Reason::TaggedBefore,
     };
     Remark { event: remark.event, reason }
+}
+
+fn counts(counts: &wit::RuleCounts) -> RuleStatistics {
+    RuleStatistics {
+        matched: counts.matched,
+        late: counts.late,
+        ungrouped: counts.ungrouped,
+        duplicate: counts.duplicate,
+        refused: counts.refused,
+        evicted: counts.evicted,
+        groups: counts.groups,
+    }
 }
 
 fn matched(found: wit::MatchFinding) -> Match {

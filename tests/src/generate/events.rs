@@ -39,6 +39,40 @@ pub fn line() -> impl Strategy<Value = Line> {
     prop_oneof![40 => event(), 1 => odd()]
 }
 
+/// An event for [`super::correlation_plan`], now and then with the id of another one.
+pub fn fact_line() -> impl Strategy<Value = Line> {
+    fact_line_of(prop::option::weighted(0.8, select(vec!["a", "b", "c", "d", "e", "f"])))
+}
+
+/// Events for [`super::correlation_plan`], each with an id of its own.
+pub fn unique_fact_lines() -> impl Strategy<Value = Vec<Line>> {
+    let own = |(number, line): (usize, Line)| {
+        let text = String::from_utf8_lossy(&line.text).replacen('{', &format!("{{\"id\":\"{number}\","), 1);
+        Line { text: text.into_bytes(), ..line }
+    };
+    prop::collection::vec(fact_line_of(Just(None)), 0..50)
+        .prop_map(move |lines| lines.into_iter().enumerate().map(own).collect())
+}
+
+fn fact_line_of(id: impl Strategy<Value = Option<&'static str>>) -> impl Strategy<Value = Line> {
+    let kinds = prop::sample::subsequence(vec!["\"p\"", "\"q\"", "\"r\"", "\"s\""], 0..=4);
+    let group = || prop::option::weighted(0.95, select(vec!["\"x\"", "\"y\"", "null"]));
+    let number = select(vec!["0", "1", "1.5", "-3", "\"2\"", "10", "true", "\"v\"", "1e30", "[4,5]"]);
+    let value = select(vec!["\"v\"", "\"w\"", "1", "[\"v\",\"z\"]"]);
+    let time = prop::option::weighted(0.97, 0..TIME_MAX);
+    let values = (prop::option::of(number), prop::option::of(value));
+    (time, id, kinds, group(), group(), values, 0..DELAY_MAX).prop_map(
+        |(time, id, kinds, g, h, (n, u), delay)| {
+            let mut parts = vec![format!("\"k\":[{}]", kinds.join(","))];
+            parts.extend(time.map(|time| format!("\"t\":{time}")));
+            parts.extend(id.map(|id| format!("\"id\":\"{id}\"")));
+            let members = [("g", g), ("h", h), ("n", n), ("u", u)];
+            parts.extend(members.iter().filter_map(|(key, value)| Some(format!("\"{key}\":{}", (*value)?))));
+            Line { text: format!("{{{}}}", parts.join(",")).into_bytes(), time, delay }
+        },
+    )
+}
+
 fn event() -> impl Strategy<Value = Line> {
     let member = prop_oneof![
         4 => (select(vec!["a", "b"]), value()),

@@ -1,6 +1,9 @@
 //! `tripwasm run`
 
+mod cut_line;
 mod progress;
+mod rule_lines;
+mod saving;
 mod sink;
 mod stream;
 mod summary;
@@ -12,14 +15,17 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use tripwasm::bindings::detector::Duplicates;
-use tripwasm::input::{Source, find_sources};
+use tripwasm::input::{SourceReader, find_sources};
 use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
 use tripwasm_rules::quantity::{self, DurationError};
 
 use super::build::write_whole;
+use super::state::{self, Restored, StateFile};
 use super::{Outcome, is_closed_pipe};
+use cut_line::Opening;
+use saving::Saver;
 use sink::Sink;
-use stream::Stream;
+use stream::{Ending, Stream};
 use summary::ClosedAlerts;
 
 const EXAMPLES: &str = "\
@@ -44,7 +50,8 @@ pub(super) struct Arguments {
     /// What goes to standard output
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
-    /// Write closed and withdrawn alerts to a file, one JSON object a line; `-` is standard error
+    /// Write closed and withdrawn alerts to a file, one JSON object a line; `-` is standard error. The file is
+    /// written anew, but gone on with after a run that `--state` knows as not finished
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
     /// How far behind the latest event an event may come and still enter windows, such as 20m
@@ -53,12 +60,20 @@ pub(super) struct Arguments {
     /// Whether an event delivered again enters windows again
     #[arg(long, value_enum)]
     duplicates: Option<DuplicateRule>,
-    /// Keep open windows in a file: read at the start if it exists, written at the end
+    /// Keep open windows in a file, and how far the inputs were read: a run that was ended, however, goes
+    /// on where it was when it is started again; after a finished run the next one brings new input
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// Save state after so many events, but spend no more than 3 % of the time on it
+    #[arg(long, value_name = "EVENTS", requires = "state", default_value_t = 100_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    state_every: u64,
     /// Bound on the memory of open windows, such as 256MiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
+    /// When first-seen rules with `learn` began to learn, such as 2024-01-31T00:00:00Z; else each rule's first event
+    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    learn_from: Option<i64>,
     /// When standard input is silent for so long, close windows by the wall clock
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle: Option<Duration>,
@@ -102,35 +117,56 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let cache = if arguments.no_cache { CompileCache::Off } else { CompileCache::PerUser };
     let runtime = Runtime::new(RuntimeOptions { cache })?;
     let module = load(&runtime, &arguments.module)?;
-    let mut detector = Detector::new(&module, options(&module, &arguments))?;
-    if let Some(path) = &arguments.state {
-        restore(&mut detector, path)?;
-    }
     let sources = find_sources(&arguments.inputs)?;
-    let sink = Sink::open(&module, arguments.mode, arguments.alerts.as_deref())?;
+    let mut detector = Detector::new(&module, options(&module, &arguments))?;
+    let restored = match &arguments.state {
+        Some(path) => Some(StateFile::open(path, &mut detector)?),
+        None => None,
+    };
+    let opening = match &restored {
+        Some(Restored { progress: state::Progress::Unfinished, .. }) => Opening::GoOn,
+        _ => Opening::Anew,
+    };
+    let sink = Sink::open(&module, arguments.mode, arguments.alerts.as_deref(), opening)?;
     let progress = progress::Progress::new(!arguments.quiet, &sources);
-    match pass(Stream::new(detector, sink, progress), sources, &module, &arguments) {
+    let (saver, sources) = match restored {
+        Some(Restored { file, record, lost, .. }) => {
+            state::warn_of_lost(&lost);
+            let (saver, sources) = Saver::new(file, record, sources, arguments.state_every);
+            (Some(saver), sources)
+        }
+        None => (None, sources.into_iter().map(|source| (source, None)).collect()),
+    };
+    let reader = SourceReader::resume(sources, arguments.batch_bytes.max(1));
+    match pass(Stream::new(detector, sink, progress, saver), reader, &module, &arguments) {
         // Everything was in order until the stream began.
         Err(error) if !is_closed_pipe(&error) => {
             eprintln!("error: {error:#}");
             Ok(Outcome::Failed)
         }
-        outcome => outcome,
+        Err(error) => Err(error),
+        Ok((outcome, state)) => {
+            drop((module, runtime));
+            // The last thing of all: after it the next run skips nothing.
+            state.map_or(Ok(()), StateFile::finish)?;
+            Ok(outcome)
+        }
     }
 }
 
+/// The state file comes back when the run is finished, so that it can be marked so.
 fn pass(
     mut stream: Stream,
-    sources: Vec<Source>,
+    reader: SourceReader,
     module: &Module,
     arguments: &Arguments,
-) -> anyhow::Result<Outcome> {
-    stream.pass(sources, arguments.batch_bytes.max(1), arguments.idle)?;
-    match &arguments.state {
-        Some(path) => write_whole(path, &stream.snapshot()?)?,
-        None => stream.close_all()?,
+) -> anyhow::Result<(Outcome, Option<StateFile>)> {
+    let ending = stream.pass(reader, arguments.idle)?;
+    stream.end()?;
+    let (summary, saver) = stream.finish()?;
+    for warning in summary.warnings(module) {
+        eprintln!("{warning}");
     }
-    let summary = stream.finish()?;
     if !arguments.quiet {
         let written = arguments.alerts.is_some() || arguments.mode == Mode::Findings;
         let alerts = if written { ClosedAlerts::Written } else { ClosedAlerts::Dropped };
@@ -139,7 +175,11 @@ fn pass(
     if let Some(path) = &arguments.report {
         write_whole(path, summary.json(module)?.as_bytes())?;
     }
-    Ok(if summary.failed() { Outcome::Failed } else { Outcome::Done })
+    if summary.failed() {
+        return Ok((Outcome::Failed, None));
+    }
+    let finished = saver.filter(|_| ending == Ending::Complete).map(Saver::into_file);
+    Ok((Outcome::Done, finished))
 }
 
 /// Loads a module from a file.
@@ -152,7 +192,14 @@ fn duration(text: &str) -> Result<Duration, DurationError> {
     quantity::duration_ms(text).map(Duration::from_millis)
 }
 
-fn size(text: &str) -> Result<u64, &'static str> {
+fn timestamp(text: &str) -> Result<i64, &'static str> {
+    let time: Result<jiff::Timestamp, _> = text.parse();
+    time.map(jiff::Timestamp::as_millisecond)
+        .map_err(|_| "write an RFC 3339 time with its zone, such as 2024-01-31T00:00:00Z")
+}
+
+/// Reads a number of bytes.
+pub(super) fn size(text: &str) -> Result<u64, &'static str> {
     quantity::size_bytes(text)
         .ok_or("write a whole number and one of KiB, MiB, GiB, KB, MB, GB, such as 64MiB")
 }
@@ -161,6 +208,9 @@ fn options(module: &Module, arguments: &Arguments) -> DetectorOptions {
     let mut options = DetectorOptions::of(module);
     if let Some(bytes) = arguments.memory {
         options = options.with_state_bytes_max(bytes);
+    }
+    if let Some(begin) = arguments.learn_from {
+        options.options.learn_from = Some(begin);
     }
     if let Some(lateness) = arguments.lateness {
         options.options.lateness_ms = u64::try_from(lateness.as_millis()).unwrap_or(u64::MAX);
@@ -172,17 +222,4 @@ fn options(module: &Module, arguments: &Arguments) -> DetectorOptions {
         };
     }
     options
-}
-
-fn restore(detector: &mut Detector, path: &Path) -> anyhow::Result<()> {
-    match fs::read(path) {
-        Ok(state) => {
-            detector.restore(&state).with_context(|| {
-                format!("{}: delete the file to begin anew, or run the module that wrote it", path.display())
-            })?;
-            Ok(())
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
 }

@@ -12,13 +12,14 @@ const DRAWS_PER_SECOND: u8 = 5;
 /// A line on the terminal that says how far it is; silent anywhere else.
 pub(super) struct Progress {
     line: ProgressBar,
+    wanted: bool,
 }
 
 impl Progress {
     /// Shows how many events and bytes have passed, if wanted and if somebody can see it.
     pub(super) fn new(wanted: bool, sources: &[Source]) -> Self {
         if !wanted || !std::io::stderr().is_terminal() {
-            return Progress { line: ProgressBar::hidden() };
+            return Progress { line: ProgressBar::hidden(), wanted };
         }
         let stored: Option<u64> = sources.iter().map(Source::stored_bytes).sum();
         let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
@@ -28,7 +29,7 @@ impl Progress {
             line.set_style(style);
         }
         line.enable_steady_tick(Duration::from_millis(200));
-        Progress { line }
+        Progress { line, wanted }
     }
 
     /// So many bytes more, so many events in all.
@@ -39,8 +40,15 @@ impl Progress {
         }
     }
 
-    /// Prints a line above the progress.
-    pub(super) fn print(&self, message: &str) {
+    /// Prints a line above the progress, if any of this is wanted.
+    pub(super) fn tell(&self, message: &str) {
+        if self.wanted {
+            self.warn(message);
+        }
+    }
+
+    /// Prints a line above the progress in any case.
+    pub(super) fn warn(&self, message: &str) {
         self.line.suspend(|| eprintln!("{message}"));
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Stdout, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,6 +11,7 @@ use tripwasm::bindings::detector::{AlertFinding, AlertState, Finding};
 use tripwasm::finding::FindingFormat;
 
 use super::Mode;
+use super::cut_line::{self, Opening};
 
 /// Large writes: standard output is often a file or a fast pipe.
 const OUTPUT_BUFFER_BYTES: usize = 1 << 20;
@@ -19,21 +21,49 @@ pub(super) struct Sink {
     pub(super) mode: Mode,
     format: FindingFormat,
     output: BufWriter<Stdout>,
-    alerts: Option<Box<dyn Write>>,
+    alerts: Option<Alerts>,
     line: Vec<u8>,
     /// The last line written has no line break yet: the end of an input without one.
     open_line: bool,
 }
 
+/// Where alerts go besides.
+enum Alerts {
+    StandardError,
+    File(BufWriter<File>),
+}
+
+impl Write for Alerts {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Alerts::StandardError => std::io::stderr().write(bytes),
+            Alerts::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Alerts::StandardError => std::io::stderr().flush(),
+            Alerts::File(file) => file.flush(),
+        }
+    }
+}
+
 impl Sink {
     /// Opens the file of alerts; `-` is standard error.
-    pub(super) fn open(module: &Module, mode: Mode, alerts: Option<&Path>) -> anyhow::Result<Self> {
-        let alerts: Option<Box<dyn Write>> = match alerts {
+    pub(super) fn open(
+        module: &Module,
+        mode: Mode,
+        alerts: Option<&Path>,
+        opening: Opening,
+    ) -> anyhow::Result<Self> {
+        let alerts = match alerts {
             None => None,
-            Some(path) if path == Path::new("-") => Some(Box::new(std::io::stderr())),
+            Some(path) if path == Path::new("-") => Some(Alerts::StandardError),
             Some(path) => {
-                let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-                Some(Box::new(BufWriter::new(file)))
+                let file = cut_line::open(path, opening)
+                    .with_context(|| format!("cannot create {}", path.display()))?;
+                Some(Alerts::File(BufWriter::new(file)))
             }
         };
         Ok(Sink {
@@ -42,7 +72,7 @@ impl Sink {
             output: BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, std::io::stdout()),
             alerts,
             line: Vec::new(),
-            open_line: false,
+            open_line: opening == Opening::GoOn && cut_line::ends_standard_output(),
         })
     }
 
@@ -64,7 +94,7 @@ impl Sink {
                 Finding::Match(found) => {
                     self.line.clear();
                     self.format.push_match(&mut self.line, found, source)?;
-                    self.output.write_all(&self.line)?;
+                    self.output_line()?;
                 }
                 Finding::Alert(alert) => self.alert(alert)?,
             }
@@ -77,13 +107,32 @@ impl Sink {
         self.line.clear();
         self.format.push_alert(&mut self.line, alert)?;
         if self.mode == Mode::Findings {
-            self.output.write_all(&self.line)?;
+            self.output_line()?;
         }
         // An open alert rides on the event that opened it.
         if alert.state != AlertState::Open
             && let Some(alerts) = &mut self.alerts
         {
             alerts.write_all(&self.line).context("cannot write alerts")?;
+        }
+        Ok(())
+    }
+
+    fn output_line(&mut self) -> anyhow::Result<()> {
+        if std::mem::take(&mut self.open_line) {
+            self.output.write_all(b"\n")?;
+        }
+        self.output.write_all(&self.line)?;
+        Ok(())
+    }
+
+    /// Hands everything on, and has files written to the disk: state that covers it may be saved then.
+    pub(super) fn settle(&mut self) -> anyhow::Result<()> {
+        self.flush()?;
+        // A pipe or a terminal has no disk.
+        let _ = rustix::fs::fdatasync(std::io::stdout().as_fd());
+        if let Some(Alerts::File(file)) = &self.alerts {
+            let _ = file.get_ref().sync_data();
         }
         Ok(())
     }

@@ -5,11 +5,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use tripwasm::bindings::detector::{self, AlertFinding, Counts, Finding, Reason, Remark};
-use tripwasm::input::{Evaluation, Pace, Source, SourceBatch, SourceReader};
+use tripwasm::input::{Evaluation, Pace, SourceBatch, SourceReader};
 use tripwasm::{Detector, DetectorError};
 
+use super::super::is_closed_pipe;
 use super::Mode;
 use super::progress::Progress;
+use super::saving::Saver;
 use super::sink::{LinePosition, Sink};
 use super::summary::Summary;
 
@@ -32,11 +34,21 @@ enum Arrival {
     Interrupt,
 }
 
+/// How the inputs ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// All were read.
+    Complete,
+    /// Someone ended the run.
+    Interrupted,
+}
+
 /// Everything that passes between input and output.
 pub(super) struct Stream {
     detector: Detector,
     sink: Sink,
     progress: Progress,
+    saver: Option<Saver>,
     summary: Summary,
     /// Position of the next event in the whole input; goes on where saved state ended.
     position: u64,
@@ -47,14 +59,15 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(detector: Detector, sink: Sink, progress: Progress) -> Self {
+    pub(super) fn new(detector: Detector, sink: Sink, progress: Progress, saver: Option<Saver>) -> Self {
         let before = detector.statistics();
         Stream {
             detector,
             sink,
             progress,
+            position: saver.as_ref().map_or(0, Saver::position),
+            saver,
             summary: Summary::default(),
-            position: before.events,
             before,
             in_long_line: false,
             started: Instant::now(),
@@ -62,12 +75,7 @@ impl Stream {
     }
 
     /// Passes all inputs through.
-    pub(super) fn pass(
-        &mut self,
-        sources: Vec<Source>,
-        batch_bytes: usize,
-        idle: Option<Duration>,
-    ) -> anyhow::Result<()> {
+    pub(super) fn pass(&mut self, reader: SourceReader, idle: Option<Duration>) -> anyhow::Result<Ending> {
         let (sender, arrivals) = sync_channel(BATCHES_AHEAD);
         let interrupts = sender.clone();
         // Without a handler Ctrl-C ends the process at once, as ever.
@@ -78,34 +86,67 @@ impl Stream {
             }
         });
         std::thread::Builder::new().name("tripwasm-input".to_owned()).spawn(move || {
-            for batch in SourceReader::new(sources, batch_bytes) {
+            for batch in reader {
                 if sender.send(Arrival::Batch(batch)).is_err() {
                     return;
                 }
             }
             let _ = sender.send(Arrival::End);
         })?;
+        let mut silent_since = Instant::now();
         loop {
-            match next(&arrivals, idle) {
-                Arrival::Batch(batch) => self.batch(&batch)?,
-                Arrival::Silence => self.silence()?,
-                Arrival::End | Arrival::Interrupt => return Ok(()),
+            let silence = idle.map(|idle| idle.saturating_sub(silent_since.elapsed()));
+            let saving = self.saver.as_ref().and_then(Saver::due_in);
+            match next(&arrivals, silence.into_iter().chain(saving).min()) {
+                Arrival::Batch(batch) => {
+                    self.batch(&batch)?;
+                    silent_since = Instant::now();
+                }
+                Arrival::Silence if idle.is_some_and(|idle| silent_since.elapsed() >= idle) => {
+                    self.silence()?;
+                    silent_since = Instant::now();
+                }
+                Arrival::Silence => {}
+                Arrival::End => return Ok(Ending::Complete),
+                Arrival::Interrupt => return Ok(Ending::Interrupted),
+            }
+            let due = self.saver.as_ref().and_then(Saver::due_in).is_some_and(|wait| wait.is_zero());
+            // Within a line there is no position to go on from.
+            if due && !self.in_long_line {
+                self.save_or_warn()?;
             }
         }
     }
 
-    /// Closes every window: the end of the input.
-    pub(super) fn close_all(&mut self) -> anyhow::Result<()> {
-        self.close(i64::MAX)
+    /// Ends the input: closes every window, or saves those that are open.
+    pub(super) fn end(&mut self) -> anyhow::Result<()> {
+        match self.saver {
+            Some(_) => self.save(),
+            None => self.close(i64::MAX),
+        }
     }
 
-    /// The state of all windows.
-    pub(super) fn snapshot(&mut self) -> anyhow::Result<Vec<u8>> {
-        Ok(self.detector.snapshot()?)
+    /// A disk that is full now must not stop the stream; what is lost if it stays full is said.
+    fn save_or_warn(&mut self) -> anyhow::Result<()> {
+        match self.save() {
+            Err(error) if !is_closed_pipe(&error) => {
+                self.progress.warn(&format!("warning: {error:#}; the state saved before it stays"));
+                Ok(())
+            }
+            saved => saved,
+        }
     }
 
-    /// Hands the last output on and sums up.
-    pub(super) fn finish(mut self) -> anyhow::Result<Summary> {
+    fn save(&mut self) -> anyhow::Result<()> {
+        let Some(saver) = &mut self.saver else { return Ok(()) };
+        let began = Instant::now();
+        // State that covers results which nobody got would lose them.
+        self.sink.settle()?;
+        saver.save(self.detector.checkpoint()?, began)
+    }
+
+    /// Hands the last output on and sums up. What kept the state is left for the last word.
+    pub(super) fn finish(mut self) -> anyhow::Result<(Summary, Option<Saver>)> {
         self.sink.flush()?;
         self.progress.done();
         self.summary.seconds = self.started.elapsed().as_secs_f64();
@@ -115,14 +156,18 @@ impl Stream {
             &self.before,
             u64::saturating_sub,
         ));
-        Ok(self.summary)
+        Ok((self.summary, self.saver))
     }
 
     fn batch(&mut self, arrival: &SourceBatch) -> anyhow::Result<()> {
-        let SourceBatch { source, batch, pace } = arrival;
+        let SourceBatch { source, batch, pace, skipped, .. } = arrival;
+        if *skipped > 0 {
+            self.summary.skipped += skipped;
+            self.progress.tell(&format!("{source}: {skipped} events were counted before and are skipped"));
+        }
         for problem in &batch.problems {
             self.summary.input_problems += 1;
-            self.progress.print(&format!("error: {source}: {:#}", anyhow::Error::new(problem.clone())));
+            self.progress.warn(&format!("error: {source}: {:#}", anyhow::Error::new(problem.clone())));
         }
         match batch.evaluation {
             Evaluation::PassThrough => self.piece_of_long_line(&batch.bytes, batch.lines)?,
@@ -130,6 +175,9 @@ impl Stream {
             Evaluation::Evaluate => self.evaluate(&batch.bytes, source, *pace)?,
         }
         self.position += batch.lines;
+        if let Some(saver) = &mut self.saver {
+            saver.took(arrival, self.position);
+        }
         self.summary.events += batch.lines;
         self.summary.bytes += batch.bytes.len() as u64;
         self.progress.passed(batch.bytes.len(), self.summary.events);
@@ -223,7 +271,7 @@ impl Stream {
     fn trapped(&mut self, error: DetectorError) -> anyhow::Result<()> {
         match error {
             DetectorError::Trapped(trapped) => {
-                self.progress.print(&format!("warning: {trapped}"));
+                self.progress.warn(&format!("warning: {trapped}"));
                 Ok(())
             }
             other => Err(other.into()),
@@ -231,10 +279,10 @@ impl Stream {
     }
 }
 
-fn next(arrivals: &Receiver<Arrival>, idle: Option<Duration>) -> Arrival {
-    match idle {
+fn next(arrivals: &Receiver<Arrival>, wait: Option<Duration>) -> Arrival {
+    match wait {
         None => arrivals.recv().unwrap_or(Arrival::End),
-        Some(idle) => match arrivals.recv_timeout(idle) {
+        Some(wait) => match arrivals.recv_timeout(wait) {
             Ok(arrival) => arrival,
             Err(RecvTimeoutError::Timeout) => Arrival::Silence,
             Err(RecvTimeoutError::Disconnected) => Arrival::End,

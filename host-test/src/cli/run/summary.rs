@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 use tripwasm::Module;
 use tripwasm::bindings::detector::{AlertState, Counts};
 
+use super::rule_lines;
+
 /// Reasons of lines that were evaluated all the same.
 const EVALUATED: [&str; 2] = ["duplicate-key", "tagged-before"];
 
@@ -23,6 +25,8 @@ pub(super) enum ClosedAlerts {
 #[derive(Debug, Default)]
 pub(super) struct Summary {
     pub(super) events: u64,
+    /// Events that a run before had counted; they are not in `events`.
+    pub(super) skipped: u64,
     pub(super) bytes: u64,
     pub(super) seconds: f64,
     pub(super) tagged: u64,
@@ -70,6 +74,9 @@ impl Summary {
                 self.bytes as f64 / 1e6 / seconds
             ),
         );
+        if self.skipped > 0 {
+            line("skipped", format!("{} counted by the run before", self.skipped));
+        }
         line("tagged", format!("{}{}", self.tagged, removed(self.removed)));
         line("rejected", self.reasons(|reason| !EVALUATED.contains(&reason)));
         if self.remarks.keys().any(|reason| EVALUATED.contains(reason)) {
@@ -88,19 +95,18 @@ impl Summary {
             line(
                 "windows",
                 format!(
-                    "{} late, {} duplicate, {} refused, {} without group; {} future, {} without time",
+                    "{} late, {} duplicate, {} refused, {} evicted, {} without group; {} future, {} without time",
                     sum(|rule| rule.late),
                     sum(|rule| rule.duplicate),
                     sum(|rule| rule.refused),
+                    sum(|rule| rule.evicted),
                     sum(|rule| rule.ungrouped),
                     counts.future_events,
                     counts.without_time
                 ),
             );
-            for (rule, counts) in
-                module.info().rules.iter().zip(&counts.rules).filter(|(_, counts)| counts.matched > 0)
-            {
-                line("rule", format!("{:>8}  {}", counts.matched, label(rule)));
+            for rule in rule_lines::text(module.info(), counts) {
+                line("rule", rule);
             }
         }
         if self.traps > 0 {
@@ -112,6 +118,11 @@ impl Summary {
         text
     }
 
+    /// What the figures lack because state reached its bound; empty if they lack nothing.
+    pub(super) fn warnings(&self, module: &Module) -> Vec<String> {
+        self.counts.as_ref().map(|counts| rule_lines::warnings(module.info(), counts)).unwrap_or_default()
+    }
+
     /// The same as JSON.
     pub(super) fn json(&self, module: &Module) -> Result<String, serde_json::Error> {
         let part = |keep: fn(&str) -> bool| -> Map<String, Value> {
@@ -119,22 +130,9 @@ impl Summary {
             kept.map(|(reason, count)| ((*reason).to_owned(), json!(count))).collect()
         };
         let counts = self.counts.as_ref();
-        let rules = module.info().rules.iter().zip(counts.map_or(&[][..], |counts| &counts.rules));
-        let rules: Vec<Value> = rules
-            .map(|(rule, counts)| {
-                json!({
-                    "name": label(rule),
-                    "matched": counts.matched,
-                    "late": counts.late,
-                    "ungrouped": counts.ungrouped,
-                    "duplicate": counts.duplicate,
-                    "refused": counts.refused,
-                    "groups": counts.groups,
-                })
-            })
-            .collect();
         let report = json!({
             "events": self.events,
+            "skipped": self.skipped,
             "bytes": self.bytes,
             "seconds": self.seconds,
             "tagged": self.tagged,
@@ -148,7 +146,8 @@ impl Summary {
             "state_bytes": counts.map(|counts| counts.state_bytes),
             "traps": self.traps,
             "input_problems": self.input_problems,
-            "rules": rules,
+            "rules": counts.map(|counts| rule_lines::json(module.info(), counts)).unwrap_or_default(),
+            "evictions": counts.map(|counts| rule_lines::evictions_json(module.info(), counts)).unwrap_or_default(),
         });
         Ok(serde_json::to_string_pretty(&report)? + "\n")
     }
@@ -163,8 +162,4 @@ impl Summary {
 
 fn removed(count: u64) -> String {
     if count > 0 { format!(", {count} left out") } else { String::new() }
-}
-
-fn label(rule: &tripwasm::bindings::detector::RuleInfo) -> &str {
-    rule.name.as_deref().or(rule.id.as_deref()).unwrap_or(&rule.title)
 }

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use tempfile::NamedTempFile;
+use tripwasm::bindings::detector::ModuleInfo;
 use tripwasm::build::{Carried, Target, build};
+use tripwasm::finding::label;
 use tripwasm::rule_test::RuleTest;
-use tripwasm::{Runtime, RuntimeOptions};
+use tripwasm::{Module, Runtime, RuntimeOptions};
 
 use super::Outcome;
-use super::rule_files::{RuleArguments, RuleSet, counted};
+use super::rule_files::{Notes, RuleArguments, RuleSet, counted};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,7 +53,7 @@ enum TargetName {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let set = RuleSet::read(&arguments.rules, &arguments.options)?;
-    set.print_diagnostics();
+    set.print_diagnostics(Notes::Counted);
     let Some(plan) = &set.compiled.plan else {
         eprintln!("{} was not written", arguments.output.display());
         return Ok(Outcome::Refused);
@@ -63,19 +66,36 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let tests = RuleTest::of(plan, &cases);
     let carried = if arguments.strip { Carried::Nothing } else { Carried::Source(&texts, &tests) };
     let runtime = Runtime::new(RuntimeOptions::default())?;
-    let module = build(&runtime, plan, target, carried)?;
-    write_whole(&arguments.output, &module)?;
+    let wasm = build(&runtime, plan, target, carried)?;
+    let module = Module::load(&runtime, &wasm)?;
+    write_whole(&arguments.output, &wasm)?;
     eprintln!(
         "{}: {}, {} bytes, imports none",
         arguments.output.display(),
         counted(plan.rules.len(), "rule"),
-        module.len()
+        wasm.len()
     );
+    eprint!("{}", group_sizes(module.info()));
     Ok(Outcome::Done)
+}
+
+/// What each correlation keeps of a group, so that its author can tell what a flood of keys costs.
+fn group_sizes(info: &ModuleInfo) -> String {
+    let sized = info.rules.iter().filter_map(|rule| Some((label(rule), rule.group_bytes_max?)));
+    sized
+        .map(|(rule, bytes)| format!("  {rule}: at most {bytes} bytes a group behind the watermark\n"))
+        .collect()
 }
 
 /// Writes a file so that it is there whole or not at all.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    staged(path, bytes)?.persist(path).with_context(failed)?;
+    Ok(())
+}
+
+/// A file beside the one at `path`, ready to take its place.
+pub(super) fn staged(path: &Path, bytes: &[u8]) -> anyhow::Result<NamedTempFile> {
     let failed = || format!("cannot write {}", path.display());
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -83,6 +103,5 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     builder.prefix(".tripwasm-").permissions(fs::Permissions::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).with_context(failed)?;
     file.write_all(bytes).with_context(failed)?;
-    file.persist(path).with_context(failed)?;
-    Ok(())
+    Ok(file)
 }
