@@ -225,7 +225,7 @@ fn note_contains(key: &Key, word: &str, notes: &mut Notes<'_>) {
         let message = format!(
             "`{word}` looks inside a text; of a list, Panther asks whether it has the value as element"
         );
-        notes.warning(
+        notes.note(
             key.span,
             message,
             format!("if `{}` is a list, write the condition without `contains`", key.path),
