@@ -155,16 +155,17 @@ impl Group {
         self.withdraw(watermark, out);
     }
 
-    /// Ends everything at once, because the group has to go: alerts that go on close as they are.
+    /// Ends everything at once, because the group has to go: alerts that were announced close as they are, and say that
+    /// they may lack events.
     pub(super) fn give_up(&mut self, terms: Terms<'_>, key: &[String], out: &mut Outbox) {
-        let pending = std::mem::take(&mut self.pending);
-        let lost = pending.iter().map(|entry| entry.time).chain(self.settled.open_start());
-        lost.collect::<Vec<_>>().into_iter().for_each(|time| self.settled.refuse(time));
-        let goes_on = self.settled.open_start().is_some();
-        self.withdraw(Timestamp::MAX, out);
-        if goes_on {
-            self.settle(terms, key, Timestamp::MAX, out);
+        if !self.is_open() {
+            return;
         }
+        let latest = self.pending.back().map(|entry| entry.time);
+        if let Some(time) = latest.max(self.settled.open_start()) {
+            self.settled.refuse(time);
+        }
+        self.settle(terms, key, Timestamp::MAX, out);
     }
 
     /// Notes that the group was seen at this time, whatever is known of it.
