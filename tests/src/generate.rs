@@ -5,5 +5,5 @@ mod events;
 mod plans;
 mod predicates;
 
-pub use events::{DELAY_MAX, Line, fact_line, input, line, order_key, unique_fact_lines};
-pub use plans::{correlation_plan, plan};
+pub use events::{DELAY_MAX, Line, fact_lines, input, line, order_key, redelivered_fact_lines};
+pub use plans::{Generated, correlation_plan, plan};
