@@ -94,6 +94,10 @@ impl RuleTest {
             push_line(&mut expected, "matches", &wanted);
             push_line(&mut found, "matches", &got);
         }
+        if self.case.expect.fires {
+            push_line(&mut expected, "alerts", "at least one");
+            push_line(&mut found, "alerts", if alerts.is_empty() { "none" } else { "at least one" });
+        }
         if let Some(wanted) = &self.case.expect.alerts {
             push_line(&mut expected, "alerts", wanted.len());
             push_line(&mut found, "alerts", alerts.len());

@@ -377,14 +377,71 @@ fn one_run_at_a_time_has_the_file_and_nobody_else_reads_it() {
 #[test]
 fn history_is_learned_into_the_state_of_a_run() {
     let (_directory, path) = with_pack();
-    fs::write(path.join("history"), events(0..100)).unwrap();
+    fs::write(path.join("history"), events(0..300)).unwrap();
     fs::write(path.join("a"), events(100..200)).unwrap();
     report(&path, &["a"], "");
     let output = ok(&path, &["learn", "cloudtrail.wasm", "history", "--state", "s"], b"");
-    assert!(said(&output).contains("of 100 events entered baselines in s"), "{}", said(&output));
+    // Every fifth call is a role's, and one in three of fifty is denied.
+    assert!(said(&output).contains("40 of 300 events entered baselines in s"), "{}", said(&output));
     assert!(covers(&path.join("s"), 100), "learning moves no position");
     let output = tripwasm(&path, &["learn", "cloudtrail.wasm", "absent", "--state", "s"], b"");
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    let found = report(&path, &["a"], "");
-    assert_eq!((&found["skipped"], &found["events"]), (&json!(0), &json!(100)));
+    let opened = |found: &Value| found["alerts"]["opened"].as_u64().unwrap();
+    fs::write(path.join("later"), (0..40).map(|number| event(number * 5)).collect::<String>()).unwrap();
+    let learned = report(&path, &["later"], "");
+    assert_eq!((&learned["skipped"], &learned["events"]), (&json!(0), &json!(40)));
+    fs::remove_file(path.join("s")).unwrap();
+    let unlearned = report(&path, &["later"], "");
+    assert!(opened(&learned) < opened(&unlearned), "{learned} {unlearned}");
+}
+
+#[test]
+fn a_changed_rule_loses_its_own_state_and_says_so() {
+    let (_directory, path) = with_pack();
+    fs::write(path.join("a"), events(0..100)).unwrap();
+    report(&path, &["a"], "");
+    let pack = path.join("pack");
+    fs::create_dir(&pack).unwrap();
+    for entry in fs::read_dir(root().join("rules/cloudtrail")).unwrap() {
+        let entry = entry.unwrap();
+        let text = fs::read_to_string(entry.path()).unwrap();
+        let changed = text.replace("timespan: 24h", "timespan: 48h");
+        fs::write(pack.join(entry.file_name()), changed).unwrap();
+    }
+    ok(&path, &["build", "pack", "-o", "cloudtrail.wasm"], b"");
+    let output = ok(&path, &["run", "cloudtrail.wasm", "--state", "s", "a", "--quiet"], b"");
+    let lost: Vec<String> = said(&output).lines().map(str::to_owned).collect();
+    assert!(
+        !lost.is_empty() && lost.iter().all(|line| line.starts_with("warning: the state of ")),
+        "{lost:?}"
+    );
+    assert!(lost.iter().any(|line| line.contains("unauthorized_api_call_threshold (")), "{lost:?}");
+    assert!(!lost.iter().any(|line| line.contains("new_api_call_from_user_role")), "{lost:?}");
+    let output = ok(&path, &["run", "cloudtrail.wasm", "--state", "s", "a", "--quiet"], b"");
+    assert_eq!(said(&output), "", "the second time nothing is lost");
+}
+
+#[test]
+fn what_state_gave_up_is_named() {
+    let (_directory, path) = with_pack();
+    fs::write(path.join("a"), events(0..3000)).unwrap();
+    let output = ok(
+        &path,
+        &["run", "cloudtrail.wasm", "a", "--memory", "20KB", "--report", "report.json", "--quiet"],
+        b"",
+    );
+    let warnings = said(&output);
+    assert!(
+        warnings.contains("state reached its bound") && warnings.contains("raise --memory"),
+        "{warnings}"
+    );
+    assert!(warnings.contains("  given up: new_api_call_from_user_role user_name=role"), "{warnings}");
+    let report: Value = serde_json::from_slice(&fs::read(path.join("report.json")).unwrap()).unwrap();
+    let sum = |key: &str| -> u64 {
+        report["rules"].as_array().unwrap().iter().map(|rule| rule[key].as_u64().unwrap()).sum()
+    };
+    assert!(sum("evicted") > 0, "{report}");
+    let evictions = report["evictions"].as_array().unwrap();
+    assert!(!evictions.is_empty() && evictions.len() <= 100, "{evictions:?}");
+    assert!(evictions.iter().all(|one| one["rule"].is_string() && one["group"].is_object()), "{evictions:?}");
 }

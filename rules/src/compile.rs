@@ -4,10 +4,12 @@ use crate::{
     block::Block,
     case::{self, CaseContext, TestCase},
     check::{self, Kind},
+    collection,
     config::{self, Configuration},
     diagnostic::{Diagnostic, Notes, Severity},
     document::{Document, Index},
-    lower::{Chains, Context, Draft, Lowering, Position},
+    exemplar, keep_going, lint,
+    lower::{Chains, Context, Draft, Filter, Lowering, Position},
     sigma,
     source::{Source, SourceFile},
 };
@@ -33,8 +35,24 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// The tests of the rules that are in the plan; empty without a plan.
     pub tests: Vec<TestCase>,
+    /// The filters that are part of rules in the plan; empty without a plan.
+    pub filters: Vec<AppliedFilter>,
     /// What [`OnError::KeepGoing`] left out.
     pub left_out: Vec<LeftOut>,
+}
+
+/// A Sigma filter, and the rules whose conditions it narrows: a test of such a rule that expects a match and finds
+/// none may have to blame the filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedFilter {
+    /// Its file.
+    pub file: String,
+    /// The 1-based line at which it begins.
+    pub line: u32,
+    /// Its `name`, else `id`, else `title`.
+    pub label: String,
+    /// The rules, ascending.
+    pub rules: Vec<RuleIndex>,
 }
 
 /// A document that is not in the plan.
@@ -60,7 +78,7 @@ pub fn compile(
 ) -> Compiled {
     let sources: Vec<Source<'_>> = rules.iter().map(Source::new).collect();
     let config_sources: Vec<Source<'_>> = packs.iter().chain(config).map(Source::new).collect();
-    let documents: Vec<Document<'_>> = sources.iter().flat_map(Document::all_of).collect();
+    let documents: Vec<Document<'_>> = sources.iter().flat_map(collection::documents).collect();
     let mut found: Vec<Vec<Diagnostic>> =
         documents.iter().map(|document| document.diagnostics.clone()).collect();
     let index = Index::new(&documents, &mut found);
@@ -88,6 +106,13 @@ pub fn compile(
         }
     }
     config_found.extend(config::check_overrides(context, &run.plan));
+    let is_refused = has_errors(&config_found) || found.iter().any(|found| has_errors(found));
+    for (draft, found) in drafts.iter().zip(&mut found) {
+        // Errors come first: what is refused is read anew once it is corrected.
+        if !has_errors(found) && (mode == OnError::KeepGoing || !is_refused) {
+            found.extend(lints(context, draft));
+        }
+    }
     outcome(context, &configuration, (config_found, found), run, mode)
 }
 
@@ -95,6 +120,7 @@ pub fn compile(
 struct Run {
     plan: Plan,
     tests: Vec<TestCase>,
+    filters: Vec<AppliedFilter>,
     /// Parallel to the drafts.
     found: Vec<Vec<Diagnostic>>,
 }
@@ -110,7 +136,7 @@ fn draft<'d>(
     let own = configuration.settings.get(settings).cloned().unwrap_or_default();
     let kind = check::document(document, &own, &mut notes);
     let mut refusals = Notes::new(document.source);
-    let syntax = match notes.has_errors() || kind.is_none() {
+    let syntax = match notes.has_errors() || kind.is_none() && !document.is_filter() {
         true => None,
         false => sigma::parse(document, &mut refusals),
     };
@@ -156,29 +182,55 @@ fn check_calculations(
 
 /// Lowers the documents that `included` (parallel to the drafts) marks.
 fn lower(context: Context<'_>, configuration: &Configuration, included: &[bool]) -> Run {
-    let chains = Chains::new(context, positions(context, included));
+    let positions = positions(context, included);
     let mut lowering = Lowering::new(context);
     let time = configuration.paths.time.iter().map(|path| lowering.path(path)).collect();
     let event_id = configuration.paths.id.iter().map(|path| lowering.path(path)).collect();
-    let (mut rules, mut tests, mut found) = (Vec::new(), Vec::new(), Vec::new());
-    for (position, draft) in context.drafts.iter().enumerate() {
+    let (mut rules, mut tests) = (Vec::new(), Vec::new());
+    let mut found = vec![Vec::new(); context.drafts.len()];
+    let filters = lowering.filters(&positions, included, &mut found);
+    let chains = Chains::new(context, positions);
+    for (position, (draft, found)) in context.drafts.iter().zip(&mut found).enumerate() {
         let mut notes = Notes::new(draft.document.source);
         if let (Some(kind), Some(rule)) = (draft.kind, chains.position(position)) {
             let rule_or_none = match kind {
-                Kind::Detection => lowering.detection(position, &mut notes),
+                Kind::Detection => lowering.detection(position, &filters, &mut notes),
                 Kind::Correlation => lowering.correlation(position, &chains, &mut notes),
             };
             rules.extend(rule_or_none);
             let label = draft.document.label();
             let case = CaseContext { kind, label: &label, rule, paths: &configuration.paths };
-            if let Some(node) = draft.block.tests {
-                tests.extend(case::read(node, case, &mut notes));
-            }
+            let own = draft.block.tests.map(|node| case::read(node, case, &mut notes)).unwrap_or_default();
+            let exemplars = exemplar::read(draft.document, case, &own, &mut notes);
+            tests.extend(own.into_iter().chain(exemplars));
         }
-        found.push(notes.list);
+        found.append(&mut notes.list);
     }
     silence(context, &chains, &mut rules);
-    Run { plan: lowering.finish(rules, time, event_id, configuration.plan_settings), tests, found }
+    let filters = filters.into_iter().map(|filter| applied(&filter)).collect();
+    let plan = lowering.finish(rules, time, event_id, configuration.plan_settings);
+    Run { plan, tests, filters, found }
+}
+
+fn applied(filter: &Filter<'_>) -> AppliedFilter {
+    let document = filter.draft.document;
+    AppliedFilter {
+        file: document.source.path.to_owned(),
+        line: document.span.line,
+        label: document.label(),
+        rules: filter.rules.clone(),
+    }
+}
+
+/// What is allowed in a document but probably not meant.
+fn lints(context: Context<'_>, draft: &Draft<'_>) -> Vec<Diagnostic> {
+    let mut notes = Notes::new(draft.document.source);
+    let found = draft.document.references().into_iter().filter_map(|(name, _)| context.index.find(name));
+    let bases: Vec<&Draft<'_>> = found.filter_map(|base| context.drafts.get(base)).collect();
+    if let Some(settings) = context.settings.get(draft.settings) {
+        lint::fields(draft, &bases, settings, &mut notes);
+    }
+    notes.list
 }
 
 fn positions(context: Context<'_>, included: &[bool]) -> Vec<Position> {
@@ -225,56 +277,37 @@ fn outcome(
     mode: OnError,
 ) -> Compiled {
     let failed: Vec<bool> = found.iter().map(|found| has_errors(found)).collect();
-    let config_failed = has_errors(&config_found);
-    let (plan, tests, left_out) = match mode {
-        _ if config_failed => (None, Vec::new(), Vec::new()),
-        _ if !failed.contains(&true) => (Some(run.plan), run.tests, Vec::new()),
-        OnError::Refuse => (None, Vec::new(), Vec::new()),
+    let mut left_out = Vec::new();
+    let run = match mode {
+        _ if has_errors(&config_found) => None,
+        _ if !failed.contains(&true) => Some(run),
+        OnError::Refuse => None,
         OnError::KeepGoing => {
-            let (included, left_out) = leave_out(context, &found);
-            let run = lower(context, configuration, &included);
-            (Some(run.plan), run.tests, left_out)
+            let reasons = keep_going::reasons(context, &found);
+            left_out = keep_going::left_out(context, &reasons);
+            let included: Vec<bool> = reasons.iter().map(Option::is_none).collect();
+            Some(lower(context, configuration, &included))
         }
     };
     for list in &mut found {
         list.sort_by_key(|found| (found.line, found.column));
     }
-    let diagnostics = config_found.into_iter().chain(found.into_iter().flatten()).collect();
-    Compiled { plan, diagnostics, tests, left_out }
-}
-
-fn has_errors(found: &[Diagnostic]) -> bool {
-    found.iter().any(|found| found.severity == Severity::Error)
-}
-
-/// The documents that can be built without those in error, and the others with the reason.
-fn leave_out(context: Context<'_>, found: &[Vec<Diagnostic>]) -> (Vec<bool>, Vec<LeftOut>) {
-    let first_error = |found: &Vec<Diagnostic>| {
-        found.iter().find(|found| found.severity == Severity::Error).map(|error| error.message.clone())
-    };
-    let mut reasons: Vec<Option<String>> = found.iter().map(first_error).collect();
-    for _ in 0..context.drafts.len() {
-        let mut changed = false;
-        for (position, draft) in context.drafts.iter().enumerate() {
-            let missing = draft.document.references().into_iter().find(|(reference, _)| {
-                context.index.find(reference).and_then(|base| reasons.get(base)).is_some_and(Option::is_some)
-            });
-            if let (Some((reference, _)), Some(reason @ None)) = (missing, reasons.get_mut(position)) {
-                *reason = Some(format!("it refers to `{reference}`, which is left out"));
-                changed = true;
-            }
-        }
-        if !changed {
-            break;
+    let mut diagnostics: Vec<Diagnostic> = config_found;
+    let mut seen = BTreeSet::new();
+    // Documents that share members by a collection action share what is wrong with these.
+    for found in found.into_iter().flatten() {
+        if seen.insert((found.file.clone(), found.line, found.column, found.message.clone())) {
+            diagnostics.push(found);
         }
     }
-    let left_out = context.drafts.iter().zip(&reasons).filter_map(|(draft, reason)| {
-        reason.as_ref().map(|reason| LeftOut {
-            file: draft.document.source.path.to_owned(),
-            line: draft.document.span.line,
-            rule: draft.document.label(),
-            reason: reason.clone(),
-        })
-    });
-    (reasons.iter().map(Option::is_none).collect(), left_out.collect())
+    match run {
+        Some(run) => {
+            Compiled { plan: Some(run.plan), diagnostics, tests: run.tests, filters: run.filters, left_out }
+        }
+        None => Compiled { plan: None, diagnostics, tests: Vec::new(), filters: Vec::new(), left_out },
+    }
+}
+
+pub(crate) fn has_errors(found: &[Diagnostic]) -> bool {
+    found.iter().any(|found| found.severity == Severity::Error)
 }

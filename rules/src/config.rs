@@ -83,8 +83,8 @@ impl Configuration {
 
     /// Rule settings have to name a rule of the run.
     pub(crate) fn check_rules(&mut self, sources: &[Source<'_>], documents: &[Document<'_>]) {
-        let names =
-            || documents.iter().flat_map(|document| [document.text("name"), document.text("id")]).flatten();
+        let rules = || documents.iter().filter(|document| !document.is_filter());
+        let names = || rules().flat_map(|document| [document.text("name"), document.text("id")]).flatten();
         for (name, change) in self.settings.iter().flat_map(|settings| &settings.rules) {
             let Some(source) = sources.get(change.file).filter(|_| !names().any(|known| known == name))
             else {

@@ -16,8 +16,10 @@ const MESSAGES_MAX: usize = 100;
 pub enum Severity {
     /// The document cannot be built.
     Error,
-    /// It is built, but perhaps not what the author meant.
+    /// It is built, but probably not what the author meant.
     Warning,
+    /// It is built, and this is worth knowing.
+    Note,
 }
 
 /// One message about one place. `Display` renders it with its source line, as rustc does.
@@ -48,6 +50,7 @@ impl fmt::Display for Diagnostic {
         let severity = match self.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "note",
         };
         let margin = " ".repeat(self.line.to_string().len());
         writeln!(f, "{severity}: {}", self.message)?;
@@ -115,10 +118,8 @@ impl<'s> Notes<'s> {
         self.push(Severity::Warning, span, message.into(), Some(remedy.into()));
     }
 
-    /// For a construct of Sigma that the engine does not run yet.
-    pub(crate) fn unsupported(&mut self, span: Span, what: impl fmt::Display) {
-        let remedy = "build with `--keep-going` to leave the rule out";
-        self.error(span, format!("{what} is not supported by this version"), remedy);
+    pub(crate) fn note(&mut self, span: Span, message: impl Into<String>, remedy: impl Into<String>) {
+        self.push(Severity::Note, span, message.into(), Some(remedy.into()));
     }
 
     pub(crate) fn has_errors(&self) -> bool {

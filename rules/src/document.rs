@@ -5,6 +5,7 @@ use crate::{
     source::{Source, Span},
     yaml::{self, Map},
 };
+use rsigma_parser::version;
 use std::collections::BTreeMap;
 
 /// One document of a file of rules.
@@ -20,13 +21,8 @@ pub(crate) struct Document<'s> {
 }
 
 impl<'s> Document<'s> {
-    /// The documents of a file.
-    pub(crate) fn all_of(source: &'s Source<'s>) -> Vec<Document<'s>> {
-        let chunks = yaml::split(source);
-        chunks.iter().map(|chunk| Document::read(source, chunk)).collect()
-    }
-
-    fn read(source: &'s Source<'s>, chunk: &yaml::Chunk) -> Document<'s> {
+    /// The document in a piece of a file.
+    pub(crate) fn read(source: &'s Source<'s>, chunk: &yaml::Chunk) -> Document<'s> {
         let mut notes = Notes::new(source);
         let node = yaml::read(chunk, &mut notes);
         let start = Span::on_line(chunk.first_content_line(), 1, 1);
@@ -69,6 +65,19 @@ impl<'s> Document<'s> {
         )
     }
 
+    /// Whether it is a Sigma filter: it makes no rule of its own.
+    pub(crate) fn is_filter(&self) -> bool {
+        let has = |key: &str| self.root.as_ref().is_some_and(|root| root.entry(key).is_some());
+        has("filter") && !has("correlation")
+    }
+
+    /// The specification's major version that it is written for; 2 where it does not say.
+    pub(crate) fn sigma_version(&self) -> u32 {
+        let declared = self.root.as_ref().and_then(|root| root.get("sigma-version"));
+        let text = declared.and_then(|node| node.scalar_text());
+        version::resolve_major(text.and_then(|text| version::major_from_str(&text)))
+    }
+
     /// Whether the document's correlation lets its rules be findings of their own.
     pub(crate) fn generates(&self) -> bool {
         let root = self.root.as_ref();
@@ -80,8 +89,17 @@ impl<'s> Document<'s> {
 
     /// The rules that the document's correlation refers to, as it writes them.
     pub(crate) fn references(&self) -> Vec<(&str, Span)> {
-        let correlation = self.root.as_ref().and_then(|root| root.get("correlation"));
-        let Some(rules) = correlation.and_then(|node| node.as_map()).and_then(|map| map.get("rules")) else {
+        self.rules_of("correlation")
+    }
+
+    /// The rules that the document's filter is for, as it writes them.
+    pub(crate) fn filter_references(&self) -> Vec<(&str, Span)> {
+        self.rules_of("filter")
+    }
+
+    fn rules_of(&self, key: &str) -> Vec<(&str, Span)> {
+        let body = self.root.as_ref().and_then(|root| root.get(key));
+        let Some(rules) = body.and_then(|node| node.as_map()).and_then(|map| map.get("rules")) else {
             return Vec::new();
         };
         let one = std::slice::from_ref(rules);
@@ -93,58 +111,73 @@ impl<'s> Document<'s> {
 /// Which document goes by which name.
 #[derive(Debug, Default)]
 pub(crate) struct Index<'d> {
-    /// `name` and `id`, one space of names: either is a reference.
+    /// `name` and `id` of rules, one space of names: either is a reference.
     names: BTreeMap<&'d str, usize>,
     titles: BTreeMap<&'d str, usize>,
 }
 
 impl<'d> Index<'d> {
-    /// Indexes the documents; a name that is taken is an error of the later document.
+    /// Indexes the documents in order of their files' paths; a name that is taken is an error of the later document.
     pub(crate) fn new(documents: &'d [Document<'d>], diagnostics: &mut [Vec<Diagnostic>]) -> Self {
         let mut index = Index::default();
-        for (position, document) in documents.iter().enumerate() {
+        let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut order: Vec<(usize, &Document<'_>)> = documents.iter().enumerate().collect();
+        order.sort_by_key(|(position, document)| (document.source.path, *position));
+        for (position, document) in order {
             for key in ["id", "name"] {
                 let Some(text) = document.text(key) else { continue };
-                match index.names.get(text).and_then(|&earlier| documents.get(earlier)) {
-                    Some(earlier) => {
-                        let span =
-                            document.root.as_ref().and_then(|root| root.get(key)).map(|node| node.span);
-                        let mut notes = Notes::new(document.source);
-                        let place = format!("{}:{}", earlier.source.path, earlier.key_span(key).line);
-                        let message = format!("{key} `{text}` is taken by the rule at {place}");
-                        notes.error(
-                            span.unwrap_or(document.span),
-                            message,
-                            format!("give each rule its own {key}"),
-                        );
-                        if let Some(list) = diagnostics.get_mut(position) {
-                            list.extend(notes.list);
-                        }
+                let earlier = taken.get(text).filter(|&&earlier| earlier != position);
+                if let Some(earlier) = earlier.and_then(|&earlier| documents.get(earlier)) {
+                    if let Some(list) = diagnostics.get_mut(position) {
+                        list.extend(taken_by(document, earlier, key, text));
                     }
-                    None => {
-                        index.names.insert(text, position);
-                    }
+                    continue;
+                }
+                taken.insert(text, position);
+                if !document.is_filter() {
+                    index.names.insert(text, position);
                 }
             }
-            if let Some(title) = document.text("title") {
+            if let Some(title) = document.text("title").filter(|_| !document.is_filter()) {
                 index.titles.entry(title).or_insert(position);
             }
         }
         index
     }
 
-    /// The document with this name or id.
+    /// The rule with this name or id.
     pub(crate) fn find(&self, reference: &str) -> Option<usize> {
         self.names.get(reference).copied()
     }
 
-    /// The first document with this title.
+    /// The first rule with this title.
     pub(crate) fn titled(&self, title: &str) -> Option<usize> {
         self.titles.get(title).copied()
     }
 
-    /// Every name and id, sorted.
+    /// Every name and id of a rule, sorted.
     pub(crate) fn known(&self) -> impl Iterator<Item = &'d str> + '_ {
         self.names.keys().copied()
     }
+}
+
+/// The error of a document whose id or name an earlier one has.
+fn taken_by(document: &Document<'_>, earlier: &Document<'_>, key: &str, text: &str) -> Vec<Diagnostic> {
+    let mut notes = Notes::new(document.source);
+    let node = document.root.as_ref().and_then(|root| root.get(key));
+    let span = node.map_or(document.span, |node| node.span);
+    let shared = earlier.root.as_ref().and_then(|root| root.get(key)).map(|node| node.span) == Some(span);
+    let message = match shared && earlier.source.path == document.source.path {
+        true => format!(
+            "{key} `{text}` stands for two documents, those in lines {} and {}",
+            earlier.span.line, document.span.line
+        ),
+        false => format!(
+            "{key} `{text}` is taken by the rule at {}:{}",
+            earlier.source.path,
+            earlier.key_span(key).line
+        ),
+    };
+    notes.error(span, message, format!("give each rule its own {key}"));
+    notes.list
 }

@@ -25,11 +25,16 @@
 mod block;
 mod case;
 mod check;
+mod collection;
 mod compile;
 mod config;
 mod diagnostic;
 mod document;
+mod exemplar;
+mod keep_going;
+mod lint;
 mod lower;
+pub mod panther;
 pub mod quantity;
 mod settings;
 mod shape;
@@ -39,6 +44,6 @@ mod spelling;
 mod yaml;
 
 pub use case::{Expectation, ExpectedAlert, ExpectedMatches, Missing, TestCase, Uncovered, coverage};
-pub use compile::{Compiled, LeftOut, OnError, compile};
+pub use compile::{AppliedFilter, Compiled, LeftOut, OnError, compile};
 pub use diagnostic::{Diagnostic, Severity};
 pub use source::SourceFile;

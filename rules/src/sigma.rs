@@ -6,10 +6,10 @@ use crate::{
     source::Span,
     yaml::{Entry, Map, Node, Value, yaml},
 };
-use rsigma_parser::{CorrelationRule, SigmaRule, parse_sigma_yaml};
+use rsigma_parser::{CorrelationRule, FilterRule, SigmaRule, parse_sigma_yaml};
 
 /// Members that are Sigma's; the rest are attributes of the author's own, which mean nothing here.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "title",
     "id",
     "name",
@@ -24,6 +24,7 @@ const KEYS: [&str; 18] = [
     "logsource",
     "detection",
     "correlation",
+    "filter",
     "level",
     "tags",
     "generate",
@@ -35,6 +36,7 @@ const KEYS: [&str; 18] = [
 pub(crate) enum Syntax {
     Rule(Box<SigmaRule>),
     Correlation(Box<CorrelationRule>),
+    Filter(Box<FilterRule>),
 }
 
 /// Hands a checked document to the Sigma parser. It gets our own reading of the YAML, so that both see the same.
@@ -55,9 +57,10 @@ pub(crate) fn parse(document: &Document<'_>, notes: &mut Notes<'_>) -> Option<Sy
     if !collection.errors.is_empty() {
         return None;
     }
-    match (collection.rules.pop(), collection.correlations.pop()) {
-        (Some(rule), None) => Some(Syntax::Rule(Box::new(rule))),
-        (None, Some(correlation)) => Some(Syntax::Correlation(Box::new(correlation))),
+    match (collection.rules.pop(), collection.correlations.pop(), collection.filters.pop()) {
+        (Some(rule), None, None) => Some(Syntax::Rule(Box::new(rule))),
+        (None, Some(correlation), None) => Some(Syntax::Correlation(Box::new(correlation))),
+        (None, None, Some(filter)) => Some(Syntax::Filter(Box::new(filter))),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! What correlations mean, in the plan's terms.
 
+use proptest::prelude::*;
 use tripwasm_plan::{
     Clause, Correlation, FieldId, FieldSource, Logic, Measure, Onward, Operator, Order, Plan, Reads,
     RuleIndex, Window,
@@ -293,4 +294,77 @@ fn a_correlation_left_out_leaves_the_chain_below_it() {
     let reasons: Vec<_> = compiled.left_out.iter().map(|left| left.rule.as_str()).collect();
     assert_eq!(reasons, ["many", "then", "top"]);
     assert!(compiled.plan.unwrap().rules.iter().all(|rule| rule.reported));
+}
+
+const MUTATED: &str = "
+title: A
+name: a
+detection: { s: { x: a }, condition: s }
+---
+title: Median
+name: median
+correlation: { type: value_median, rules: [a], group-by: [g], timespan: 1h, condition: { lt: -1.5e1, neq: 0.25, field: n } }
+---
+title: Then
+name: then
+correlation:
+  type: temporal_ordered
+  rules: [median, a]
+  group-by: [who]
+  timespan: 1h
+  condition: (median or a) and not 2 of them
+  aliases: { who: { median: g, a: user } }
+tripwasm: { suppress: 1h, tests: [{ name: t, event: {}, expect: { alerts: [{ measured: 1.5 }] } }] }
+---
+title: First
+name: first
+correlation: { type: event_count, rules: [then, median], timespan: 1h, condition: { eq: 1 } }
+tripwasm: { learn: 7d, forget: never }
+";
+
+proptest! {
+    #[test]
+    fn mutated_correlations_never_panic(
+        edits in prop::collection::vec(
+            (any::<prop::sample::Index>(), 0usize..8, prop::sample::select(vec![
+                "", "0", "-", "9", "9".repeat(30).as_str(), "e", ".", "a", "then", "first", "median", "not ", "(", ")",
+                "them", "1 of ", " and ", " or ", "[", "]", "{", "}", ", ", ": ", "\n", "percentile: 5", "temporal",
+            ].into_iter().map(str::to_owned).collect::<Vec<_>>())),
+            1..6,
+        ),
+    ) {
+        let mut text: Vec<char> = MUTATED.chars().collect();
+        for (at, removed, added) in edits {
+            let at = at.index(text.len() + 1);
+            let end = (at + removed).min(text.len());
+            text.splice(at..end, added.chars());
+        }
+        let rule = file("r.yml", &text.into_iter().collect::<String>());
+        for mode in [OnError::Refuse, OnError::KeepGoing] {
+            let compiled = compile(std::slice::from_ref(&rule), &[], None, mode);
+            if let Some(plan) = compiled.plan {
+                prop_assert_eq!(tripwasm_plan::decode(&tripwasm_plan::encode(&plan)), Ok(plan.clone()));
+                let indices = plan.rules.iter().filter_map(|rule| match &rule.logic {
+                    Logic::Correlation(correlation) => Some(correlation),
+                    Logic::Detection(_) => None,
+                });
+                for correlation in indices {
+                    for source in &correlation.sources {
+                        let base = &plan.rules[source.rule.0 as usize];
+                        let expected = match base.logic {
+                            Logic::Detection(_) => correlation.onward.len(),
+                            Logic::Correlation(_) => 0,
+                        };
+                        prop_assert_eq!(source.onward.len(), expected);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_unchanged_correlations_build() {
+    let plan = plan(MUTATED, None);
+    assert_eq!(correlation(&plan, "first").level, 2);
 }

@@ -1,99 +1,10 @@
 //! What rules mean, in the plan's terms.
 
-use tripwasm_plan::{
-    CaseRule, Cidr, Condition, Decimal, FieldId, FieldSource, Logic, Measure, Operator, Pattern, Plan,
-    Reference, RuleIndex, Test, Types, Window,
-};
-use tripwasm_rules::{Compiled, OnError, SourceFile, compile};
+mod plan_text;
 
-fn file(path: &str, text: &str) -> SourceFile {
-    SourceFile { path: path.to_owned(), text: text.to_owned() }
-}
-
-fn built(files: &[SourceFile], config: Option<&SourceFile>) -> Compiled {
-    let compiled = compile(files, &[], config, OnError::Refuse);
-    let shown: Vec<String> = compiled.diagnostics.iter().map(ToString::to_string).collect();
-    assert!(compiled.plan.is_some(), "{}", shown.join("\n"));
-    compiled
-}
-
-fn plan(text: &str) -> Plan {
-    built(&[file("rule.yml", text)], None).plan.unwrap()
-}
-
-/// The condition of a rule with this selection, predicates written out as `field test`.
-fn selection(selection: &str) -> String {
-    let text = format!("title: T\ndetection:\n  selection: {selection}\n  condition: selection\n");
-    shown(&plan(&text), 0)
-}
-
-fn shown(plan: &Plan, rule: usize) -> String {
-    let Logic::Detection(condition) = &plan.rules[rule].logic else { panic!("a correlation") };
-    condition_text(plan, condition)
-}
-
-fn condition_text(plan: &Plan, condition: &Condition) -> String {
-    let list = |parts: &[Condition]| {
-        parts.iter().map(|part| condition_text(plan, part)).collect::<Vec<_>>().join(", ")
-    };
-    match condition {
-        Condition::Constant(value) => value.to_string(),
-        Condition::All(parts) => format!("all({})", list(parts)),
-        Condition::Any(parts) => format!("any({})", list(parts)),
-        Condition::AtLeast(count, parts) => format!("{count} of({})", list(parts)),
-        Condition::Not(part) => format!("not({})", condition_text(plan, part)),
-        Condition::Holds(id) => {
-            let predicate = &plan.predicates[id.0 as usize];
-            format!("{} {}", field(plan, predicate.field), test_text(plan, &predicate.test))
-        }
-    }
-}
-
-fn field(plan: &Plan, id: FieldId) -> String {
-    let field = &plan.fields[id.0 as usize];
-    match &field.source {
-        FieldSource::Path(path) if *path == field.name => path.clone(),
-        FieldSource::Path(path) => format!("{}@{path}", field.name),
-        FieldSource::Calculated(_) => format!("{}()", field.name),
-        FieldSource::Leaves => "leaves".to_owned(),
-    }
-}
-
-fn test_text(plan: &Plan, test: &Test) -> String {
-    let strict = |types: &Types| if *types == Types::Strict { "!" } else { "" };
-    match test {
-        Test::Exists => "exists".to_owned(),
-        Test::Null => "null".to_owned(),
-        Test::Members { quantifier, scope } => format!("{quantifier:?} of scope {scope}"),
-        Test::Text { pattern, case, types } => {
-            let case = if *case == CaseRule::Exact { "cased " } else { "" };
-            let pattern = match pattern {
-                Pattern::Anything => "*".to_owned(),
-                Pattern::Equals(text) => format!("={text:?}"),
-                Pattern::StartsWith(text) => format!("{text:?}*"),
-                Pattern::EndsWith(text) => format!("*{text:?}"),
-                Pattern::Contains(text) => format!("*{text:?}*"),
-                Pattern::Wildcard(pieces) => format!("{pieces:?}"),
-            };
-            format!("{case}{pattern}{}", strict(types))
-        }
-        Test::Bool { value, types } => format!("bool {value}{}", strict(types)),
-        Test::Number { value, types } => format!("number {value}{}", strict(types)),
-        Test::Compare { operator, bound } => format!("{operator:?} {bound}"),
-        Test::Regex { .. } => "regex".to_owned(),
-        Test::Cidr(networks) => format!("{networks:?}"),
-        Test::FieldRef { other, reference, case } => {
-            let relation = match reference {
-                Reference::Equals => "=",
-                Reference::StartsWith => "startswith",
-                Reference::EndsWith => "endswith",
-                Reference::Contains => "contains",
-            };
-            let case = if *case == CaseRule::Exact { "cased " } else { "" };
-            format!("{case}{relation} {}", field(plan, *other))
-        }
-    }
-}
+use plan_text::{built, field, file, plan, selection, shown};
+use tripwasm_plan::{Cidr, Decimal, FieldId, FieldSource, Logic, Measure, Operator, Plan, RuleIndex, Window};
+use tripwasm_rules::{OnError, compile};
 
 #[test]
 fn selections() {
@@ -132,7 +43,7 @@ fn selections() {
         ("{ 'a|fieldref|neq': b }", "all(a exists, not(a = b))"),
         ("{ 'a|base64offset|contains': foobar }", r#"any(a *"zm9vymfy"*, a *"zvb2jhc"*, a *"mb29iyx"*)"#),
         ("{ 'a|wide|base64': foo }", r#"a ="zgbvag8a""#),
-        (r"{ 'a\[0\]': x }", r#"a[0] ="x""#),
+        (r"{ 'a\[x\]': x }", r#"a[x] ="x""#),
     ];
     for (text, expected) in cases {
         assert_eq!(selection(text), expected, "{text}");
@@ -229,7 +140,7 @@ fn configured_fields_are_mapped_once() {
         "config.yml",
         "fields: { eventName: api.operation, user: { lower: user }, z: { first_present: [eventName, user] } }\ntime: [time]\nid: metadata.uid",
     );
-    let plan = built(&[rule], Some(&config)).plan.unwrap();
+    let plan = built(&[rule], Some(&config), OnError::Refuse).plan.unwrap();
     assert_eq!(shown(&plan, 0), r#"all(eventName@api.operation ="x", user() ="y", z() = user())"#);
     assert!(plan.fields.iter().any(|field| field.source == FieldSource::Path("eventName".to_owned())));
     assert_eq!((plan.time.len(), plan.event_id.len()), (1, 1));

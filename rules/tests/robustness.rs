@@ -8,6 +8,7 @@ title: Base
 id: 7a2b
 name: base
 level: high
+sigma-version: 3
 tags: [attack.t1078]
 logsource: { product: aws, service: cloudtrail }
 detection:
@@ -16,12 +17,15 @@ detection:
     'sourceIPAddress|cidr': [10.0.0.0/8, '::/0']
     userAgent|re|i: '^(curl|wget)/[0-9]+'
     who|expand: '%people%-x'
-    a|base64offset|contains: foobar
-    b|windash: ' -x /y'
+    requestParameters.a|base64offset|contains: foobar
+    requestParameters.b|windash: ' -x /y'
     readOnly: false
-    count|gte: 5
-  filter_one: *anchor
-  condition: selection and not 1 of filter_*
+    requestParameters.count|gte: 5
+    eventTime|hour|lt: 6
+    resources[all_or_empty]: { condition: 1 of a*, a1: { 'type|startswith': 'AWS' }, a2: [{ 'ARN[0]': x }] }
+    '|all': [one, tw?o]
+  filter_one: [*anchor, other, [5]]
+  condition: selection or not 1 of filter_*
 tripwasm:
   strict: [readOnly]
   fields:
@@ -43,6 +47,21 @@ correlation:
 tripwasm:
   window: anchored
   alert: { values: [eventName] }
+rsigma.exemplars:
+  - { name: two, expect: no-match, events: [{ offset: 0s, event: { a: b } }, { offset: 30s, event: {} }] }
+---
+action: global
+logsource: { product: aws }
+filter: { rules: any, condition: not selection }
+---
+title: Filter
+filter: { selection: { 'userAgent|contains': console } }
+---
+action: repeat
+title: Other
+filter: { rules: [base], selection: { 'userAgent|contains': cli } }
+---
+action: reset
 ";
 
 const CONFIG: &str = "

@@ -1,18 +1,15 @@
 //! One rule set and its state, fed batch by batch.
 
 use crate::correlate::{
-    Carried, Correlator, CorrelatorState, Entry, EventId, Eviction, Fact, LostState, Outcome, RuleStatistics,
-    Values, Watermark,
+    Correlator, CorrelatorState, Eviction, Fact, LostState, Outcome, RuleStatistics, Watermark,
 };
-use crate::finding::{Alert, Finding, Match, Reason, Remark};
-use crate::matcher::{CompileError, Compiled, Matcher, Scratch};
-use crate::scan::{Lines, Scanner};
+use crate::finding::{Alert, Finding, Match, Remark};
+use crate::line::{LineOutcome, LineReader, correlation};
+use crate::matcher::CompileError;
+use crate::scan::Lines;
 use crate::sealed::{self, StateError};
 use serde::{Deserialize, Serialize};
-use tripwasm_plan::{
-    Action, Correlation, FieldSource, Logic, Onward, Plan, Reads, Rule, RuleIndex, Settings, Timestamp,
-    Window,
-};
+use tripwasm_plan::{FieldSource, Plan, Rule, RuleIndex, Settings, Timestamp, Window};
 
 /// A running rule set. The same calls give the same results on every platform.
 #[derive(Debug, Clone)]
@@ -21,11 +18,7 @@ pub struct Detector {
     pub(crate) rules_hash: u64,
     /// Per rule what it means, see [`tripwasm_plan::fingerprints`].
     fingerprints: Vec<u128>,
-    compiled: Compiled,
-    /// Per rule, the correlations that refer to it and the number of the reference.
-    consumers: Vec<Vec<(RuleIndex, usize)>>,
-    scanner: Scanner,
-    scratch: Scratch,
+    reader: LineReader,
     pub(crate) settings: Settings,
     pub(crate) correlator: Correlator,
     watermark: Watermark,
@@ -94,23 +87,6 @@ pub struct Lesson {
     pub remarks: Vec<Remark>,
 }
 
-/// What one line gave; reused from line to line.
-#[derive(Debug, Default)]
-pub(crate) struct LineOutcome {
-    pub(crate) reported: Vec<RuleIndex>,
-    pub(crate) alerts: Vec<Alert>,
-    pub(crate) remarks: Vec<Reason>,
-    pub(crate) drop: bool,
-    /// Whether it could be evaluated.
-    is_event: bool,
-    /// Detection rules that hold, reported or not.
-    matched: Vec<usize>,
-    /// Correlations of which the event joins no group.
-    ungrouped: Vec<RuleIndex>,
-    time: Option<Timestamp>,
-    event_id: Option<String>,
-}
-
 /// What a snapshot holds; the bytes of groups stand behind it.
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
@@ -123,47 +99,16 @@ struct Snapshot {
 /// Stands in the place of the rules' hash: a snapshot says rule by rule what it belongs to.
 const SNAPSHOT: u64 = u64::from_le_bytes(*b"snapshot");
 
-impl LineOutcome {
-    /// The alerts that the line's event opened.
-    pub(crate) fn opened(&self, event: u64) -> impl Iterator<Item = &Alert> {
-        self.alerts.iter().filter(move |alert| alert.opened_by == Some(event))
-    }
-
-    fn clear(&mut self) {
-        self.reported.clear();
-        self.alerts.clear();
-        self.remarks.clear();
-        self.drop = false;
-        self.is_event = false;
-        self.matched.clear();
-        self.ungrouped.clear();
-        self.time = None;
-        self.event_id = None;
-    }
-}
-
 impl Detector {
     /// Lays the plan out. An error means that the plan was not made by the lowering of this version.
     pub fn new(mut plan: Plan) -> Result<Detector, CompileError> {
         let rules_hash = xxhash_rust::xxh3::xxh3_64(&tripwasm_plan::encode(&plan));
         let fingerprints = tripwasm_plan::fingerprints(&plan);
-        let compiled = Compiled::new(&mut plan)?;
-        let mut consumers = vec![Vec::new(); plan.rules.len()];
-        for (index, rule) in plan.rules.iter().enumerate() {
-            let Logic::Correlation(correlation) = &rule.logic else { continue };
-            for (number, source) in correlation.sources.iter().enumerate() {
-                if let Some(of_rule) = consumers.get_mut(source.rule.0 as usize) {
-                    of_rule.push((RuleIndex(index as u32), number));
-                }
-            }
-        }
+        let reader = LineReader::new(&mut plan)?;
         Ok(Detector {
             rules_hash,
             fingerprints,
-            compiled,
-            consumers,
-            scanner: Scanner::default(),
-            scratch: Scratch::default(),
+            reader,
             settings: plan.settings,
             correlator: Correlator::new(&plan),
             watermark: Watermark::default(),
@@ -317,55 +262,6 @@ impl Detector {
         outcome.alerts = out.alerts;
     }
 
-    /// Scans and matches one line; what it means for correlations comes back as facts.
-    pub(crate) fn facts_of(&mut self, line: &[u8], event: u64, outcome: &mut LineOutcome) -> Vec<Fact> {
-        let text = match Scanner::text(line) {
-            Ok(text) => text,
-            Err(reason) => {
-                outcome.remarks.push(reason);
-                return Vec::new();
-            }
-        };
-        if let Err(reason) = self.scanner.scan(&self.compiled.trie, text) {
-            outcome.remarks.push(reason);
-            return Vec::new();
-        }
-        if self.scanner.duplicate_key() {
-            outcome.remarks.push(Reason::DuplicateKey);
-        }
-        if self.scanner.reserved_keys().iter().any(|key| key == "tripwasm") {
-            outcome.remarks.push(Reason::TaggedBefore);
-        }
-        let mut matcher = Matcher::new(&self.compiled, text, self.scanner.spans(), &mut self.scratch);
-        outcome.time = matcher.time();
-        outcome.is_event = true;
-        let rules = &self.plan.rules;
-        let mut facts: Vec<Fact> = Vec::new();
-        for (index, rule) in rules.iter().enumerate() {
-            let Logic::Detection(condition) = &rule.logic else { continue };
-            if !matcher.holds(condition) {
-                continue;
-            }
-            outcome.matched.push(index);
-            outcome.event_id = outcome.event_id.take().or_else(|| matcher.event_id());
-            outcome.drop |= rule.action == Action::Drop;
-            if rule.reported {
-                outcome.reported.push(RuleIndex(index as u32));
-            }
-            for &(correlation, number) in self.consumers.get(index).into_iter().flatten() {
-                match fact(&mut matcher, rules, correlation, number, event, outcome) {
-                    // An event that several of the correlation's rules match is still one event.
-                    Some(new) => match facts.iter_mut().find(|known| known.is_of(correlation, &new.group)) {
-                        Some(known) => drop(known.entry.unite(new.entry)),
-                        None => facts.push(new),
-                    },
-                    None => outcome.ungrouped.push(correlation),
-                }
-            }
-        }
-        facts
-    }
-
     /// Adds what a line gave to the counts.
     pub(crate) fn count(&mut self, outcome: &LineOutcome) {
         self.without_time += u64::from(outcome.is_event && outcome.time.is_none());
@@ -385,54 +281,17 @@ impl Detector {
             .is_some_and(|correlation| matches!(correlation.window, Window::FirstSeen { .. }))
     }
 
+    /// Scans and matches one line; what it means for correlations comes back as facts.
+    pub(crate) fn facts_of(&mut self, line: &[u8], event: u64, outcome: &mut LineOutcome) -> Vec<Fact> {
+        self.reader.facts_of(&self.plan.rules, line, event, outcome)
+    }
+
     /// The top-level keys of the last line that ours must not meet.
     pub(crate) fn reserved_keys(&self) -> &[String] {
-        self.scanner.reserved_keys()
+        self.reader.reserved_keys()
     }
 
     fn lateness(&self) -> Timestamp {
         Timestamp::try_from(self.settings.lateness_ms).unwrap_or(Timestamp::MAX)
-    }
-}
-
-/// The fact that an event is for the correlation at `index`; none if it joins no group.
-fn fact(
-    matcher: &mut Matcher<'_>,
-    rules: &[Rule],
-    index: RuleIndex,
-    number: usize,
-    event: u64,
-    outcome: &LineOutcome,
-) -> Option<Fact> {
-    let time = outcome.time?;
-    let correlation = correlation(rules, index)?;
-    let source = correlation.sources.get(number)?;
-    let Carried { group, values } = carried(matcher, &source.reads, correlation)?;
-    let above = |(reads, onward): (&Reads, &Onward)| {
-        carried(matcher, reads, self::correlation(rules, onward.correlation)?)
-    };
-    let onward = source.onward.iter().zip(&correlation.onward).map(above).collect();
-    let sources = u32::try_from(number).ok().and_then(|number| 1u32.checked_shl(number)).unwrap_or(0);
-    let event_id = outcome.event_id.as_deref().map(EventId::new);
-    let entry = Entry { time, event_id, event, sources, values, onward };
-    Some(Fact { correlation: index, group, entry })
-}
-
-/// What is read of an event for one correlation; none if it joins no group there.
-fn carried(matcher: &mut Matcher<'_>, reads: &Reads, correlation: &Correlation) -> Option<Carried> {
-    let group = reads.group_by.iter().map(|&field| matcher.text(field)).collect::<Option<_>>()?;
-    let (tuple, number) = match (correlation.measure.is_numeric(), reads.measured.as_slice()) {
-        (_, []) => (None, None),
-        (true, [field, ..]) => (None, matcher.number(*field)),
-        (false, fields) => (fields.iter().map(|&field| matcher.text(field)).collect(), None),
-    };
-    let observed = reads.observed.iter().map(|&field| matcher.texts(field)).collect();
-    Some(Carried { group, values: Values { tuple, number, observed } })
-}
-
-fn correlation(rules: &[Rule], index: RuleIndex) -> Option<&Correlation> {
-    match &rules.get(index.0 as usize)?.logic {
-        Logic::Correlation(correlation) => Some(correlation),
-        Logic::Detection(_) => None,
     }
 }

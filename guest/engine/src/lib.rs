@@ -9,6 +9,7 @@ mod detector;
 pub mod finding;
 mod id;
 pub mod limits;
+mod line;
 mod matcher;
 pub mod reference;
 mod scan;

@@ -1,8 +1,9 @@
 //! The same rules, cut where a cluster shuffles.
 
 use crate::correlate::{Fact, FactError, Outcome, Step};
-use crate::detector::{Detector, LineOutcome};
+use crate::detector::Detector;
 use crate::finding::Alert;
+use crate::line::LineOutcome;
 use crate::scan::Lines;
 use crate::sealed;
 use tripwasm_plan::{Logic, RuleIndex, Timestamp};

@@ -1,7 +1,8 @@
 //! Events given back: tagged, filtered, or without what a rule drops.
 
-use crate::detector::{Detector, LineOutcome};
+use crate::detector::Detector;
 use crate::finding::{Alert, Remark};
+use crate::line::LineOutcome;
 use crate::scan::{Lines, line_object_end, push_json_string};
 use tripwasm_plan::{Level, Rule, Timestamp};
 

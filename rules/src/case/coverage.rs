@@ -71,7 +71,8 @@ impl Shown {
     fn by(case: &TestCase, logic: &Logic) -> Shown {
         if let Logic::Correlation(_) = logic {
             let alerts = case.expect.alerts.as_ref().map(Vec::len);
-            return Shown { positive: alerts.is_some_and(|count| count > 0), negative: alerts == Some(0) };
+            let positive = case.expect.fires || alerts.is_some_and(|count| count > 0);
+            return Shown { positive, negative: alerts == Some(0) };
         }
         let events = case.events.len() as u64;
         let matched = match &case.expect.matches {

@@ -28,7 +28,7 @@ pub(crate) fn expectation(
             (ExpectedWord::Match, Kind::Detection) => matches(ExpectedMatches::All),
             (ExpectedWord::None, Kind::Detection) => matches(ExpectedMatches::None),
             (ExpectedWord::None, Kind::Correlation) => {
-                Some(Expectation { matches: None, alerts: Some(Vec::new()) })
+                Some(Expectation { alerts: Some(Vec::new()), ..Expectation::default() })
             }
             (ExpectedWord::Match, Kind::Correlation) => {
                 let remedy = "write `expect: { alerts: [{ count: 5 }] }`";
@@ -63,7 +63,7 @@ pub(crate) fn expectation(
         }
         None => None,
     };
-    Some(Expectation { matches, alerts })
+    Some(Expectation { matches, alerts, ..Expectation::default() })
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +73,7 @@ enum ExpectedWord {
 }
 
 fn matches(matches: ExpectedMatches) -> Option<Expectation> {
-    Some(Expectation { matches: Some(matches), alerts: None })
+    Some(Expectation { matches: Some(matches), ..Expectation::default() })
 }
 
 fn positions(node: &Node, events: usize, notes: &mut Notes<'_>) -> Option<ExpectedMatches> {

@@ -40,6 +40,8 @@ pub struct Expectation {
     pub matches: Option<ExpectedMatches>,
     /// The closed alerts of this correlation, all of them, in order of window start.
     pub alerts: Option<Vec<ExpectedAlert>>,
+    /// At least one closed alert of this correlation, whatever it says.
+    pub fires: bool,
 }
 
 /// Which events of a test match.

@@ -1,16 +1,17 @@
 //! The members that every Sigma document has.
 
-use super::{correlation, detection};
+use super::{correlation, detection, filter, log_source};
 use crate::{
     diagnostic::Notes,
     document::Document,
-    settings::{LogSource, Settings},
+    settings::Settings,
     shape,
-    spelling::near_miss,
-    yaml::Map,
+    spelling::{near_miss, suggestion},
+    yaml::{Entry, Map},
 };
+use rsigma_parser::{exemplar::EXEMPLARS_KEY, version};
 
-/// What a document is.
+/// What a rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Detection,
@@ -18,6 +19,9 @@ pub(crate) enum Kind {
 }
 
 const TEXTS: [&str; 7] = ["id", "name", "title", "description", "author", "license", "taxonomy"];
+
+/// Bounds of the specification, in characters.
+const LENGTHS_MAX: [(&str, usize); 3] = [("title", 256), ("taxonomy", 256), ("description", 65_535)];
 
 const KEYS: [&str; 26] = [
     "title",
@@ -48,23 +52,13 @@ const KEYS: [&str; 26] = [
     "tripwasm",
 ];
 
-/// Checks a document but for its `tripwasm` block; `None` if it is of no kind that can be built.
+/// Checks a document but for its `tripwasm` block; `None` if it makes no rule: a filter, or something in error.
 pub(crate) fn document(document: &Document<'_>, settings: &Settings, notes: &mut Notes<'_>) -> Option<Kind> {
     let root = document.root.as_ref()?;
     let misspelt = misspelt_keys(root, notes);
     members(document, root, notes);
     if let Some(action) = root.entry("action") {
-        match action.node.as_text() {
-            Some("drop" | "tag") => {
-                let remedy = "write it in the `tripwasm` block: `tripwasm: { action: drop }`";
-                notes.error(action.key_span, "a top-level `action` is Sigma's word for collections", remedy);
-            }
-            _ => notes.unsupported(action.key_span, "a collection `action` (global, reset, repeat)"),
-        }
-        return None;
-    }
-    if let Some(filter) = root.entry("filter") {
-        notes.unsupported(filter.key_span, "a Sigma filter");
+        refuse_action(action, notes);
         return None;
     }
     if let Some(correlation) = root.entry("correlation") {
@@ -72,8 +66,21 @@ pub(crate) fn document(document: &Document<'_>, settings: &Settings, notes: &mut
             let message = "a document is a detection or a correlation, this is both";
             notes.error(detection.key_span, message, "split it with a line `---`");
         }
+        if let Some(filter) = root.entry("filter") {
+            let message = "a document is a correlation or a filter, this is both";
+            notes.error(filter.key_span, message, "split it with a line `---`");
+        }
         correlation::check(document, &correlation.node, notes);
         return Some(Kind::Correlation);
+    }
+    if let Some(filter) = root.entry("filter") {
+        if let Some(detection) = root.entry("detection") {
+            let message = "a document is a detection or a filter, this is both";
+            notes.error(detection.key_span, message, "split it with a line `---`");
+        }
+        filter::check(document, filter, notes);
+        log_source::of_filter(document, root, settings, notes);
+        return None;
     }
     match root.entry("detection") {
         Some(entry) => detection::check(document, entry, notes),
@@ -84,7 +91,7 @@ pub(crate) fn document(document: &Document<'_>, settings: &Settings, notes: &mut
             return None;
         }
     }
-    log_source(document, root, settings, notes);
+    log_source::of_rule(document, root, settings, notes);
     if let Some(entry) = root.entry("generate") {
         notes.warning(
             entry.key_span,
@@ -103,12 +110,29 @@ fn misspelt_keys<'k>(root: &Map, notes: &mut Notes<'_>) -> Vec<&'k str> {
             let message = format!("unknown key `{}` looks like `{near}`", entry.key);
             notes.error(entry.key_span, message, format!("did you mean `{near}`?"));
             meant.push(near);
-        } else if entry.key.starts_with("rsigma.") {
+        } else if entry.key.starts_with("rsigma.") && entry.key != EXEMPLARS_KEY {
             let remedy = "write what it means in the `tripwasm` block";
             notes.warning(entry.key_span, format!("`{}` has no effect here", entry.key), remedy);
         }
     }
     meant
+}
+
+fn refuse_action(action: &Entry, notes: &mut Notes<'_>) {
+    match action.node.as_text() {
+        Some("drop" | "tag") => {
+            let remedy = "write it in the `tripwasm` block: `tripwasm: { action: drop }`";
+            notes.error(action.key_span, "a top-level `action` is Sigma's word for collections", remedy);
+        }
+        Some(word) => {
+            let message = format!("unknown collection action `{word}`");
+            notes.error(action.node.span, message, suggestion(word, &["global", "repeat", "reset"]));
+        }
+        None => {
+            let message = format!("`action` has to be a text, this is {}", action.node.kind());
+            notes.error(action.node.span, message, "write `global`, `repeat` or `reset`");
+        }
+    }
 }
 
 fn members(document: &Document<'_>, root: &Map, notes: &mut Notes<'_>) {
@@ -120,8 +144,18 @@ fn members(document: &Document<'_>, root: &Map, notes: &mut Notes<'_>) {
             notes.error(node.span, format!("`{key}` is empty"), "write it, or leave the key out");
         }
     }
+    for (key, longest) in LENGTHS_MAX {
+        let characters = root.get(key).and_then(|node| node.as_text()).map_or(0, |text| text.chars().count());
+        if characters > longest {
+            let message = format!("`{key}` of {characters} characters, the specification allows {longest}");
+            notes.warning(document.key_span(key), message, "shorten it");
+        }
+    }
+    sigma_version(root, notes);
+    taxonomy(root, notes);
     if root.get("title").is_none() {
-        notes.error(document.key_span("detection"), "a rule without `title`", "add `title:`");
+        let body = ["detection", "correlation", "filter"].into_iter().find(|key| root.get(key).is_some());
+        notes.error(document.key_span(body.unwrap_or("detection")), "a rule without `title`", "add `title:`");
     }
     let levels = ["informational", "low", "medium", "high", "critical"].map(|word| (word, ()));
     if let Some(node) = root.get("level") {
@@ -139,29 +173,30 @@ fn members(document: &Document<'_>, root: &Map, notes: &mut Notes<'_>) {
     }
 }
 
-fn log_source(document: &Document<'_>, root: &Map, settings: &Settings, notes: &mut Notes<'_>) {
-    let Some(node) = root.get("logsource") else { return };
-    let Some(map) = shape::map(node, "`logsource`", notes) else { return };
-    let known = ["product", "service", "category", "definition"];
-    for entry in map.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-        if let Some(near) = near_miss(&entry.key, &known) {
-            let message = format!("unknown key `{}` in `logsource`", entry.key);
-            return notes.error(entry.key_span, message, format!("did you mean `{near}`?"));
+/// `sigma-version`: a major version, or a release such as `2.1.0`.
+fn sigma_version(root: &Map, notes: &mut Notes<'_>) {
+    let Some(node) = root.get("sigma-version") else { return };
+    let major = node.scalar_text().and_then(|text| version::major_from_str(&text));
+    match major {
+        None => {
+            let message = format!("`sigma-version` is no version: {}", node.described());
+            notes.error(node.span, message, "write a major version such as `3`");
         }
+        Some(major) if version::is_unsupported(Some(major)) => {
+            let newest = version::SPEC_VERSION_SUPPORTED;
+            let message = format!("Sigma {major} is not known here, the newest is {newest}");
+            notes.error(node.span, message, format!("write the rule for `sigma-version: {newest}`"));
+        }
+        Some(_) => {}
     }
-    let own = LogSource::read(map, notes);
-    let word = |word: &str| Some(word.to_owned());
-    let cloudtrail = LogSource { product: word("aws"), service: word("cloudtrail"), category: None };
-    let none = LogSource { product: None, service: None, category: None };
-    let further = settings.logsources.as_deref().unwrap_or_default();
-    if own == none || own == cloudtrail || further.iter().any(|accepted| accepted.accepts(&own)) {
-        return;
+}
+
+/// Names of another taxonomy mean nothing here until a configuration maps them.
+fn taxonomy(root: &Map, notes: &mut Notes<'_>) {
+    let other =
+        root.entry("taxonomy").filter(|entry| entry.node.as_text().is_some_and(|word| word != "sigma"));
+    if let Some(entry) = other {
+        let message = "names of another taxonomy are taken as they stand";
+        notes.note(entry.key_span, message, "map them in `fields` of a `--config` file");
     }
-    let parts = [("product", &own.product), ("service", &own.service), ("category", &own.category)];
-    let parts = parts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}: {value}")));
-    let message =
-        format!("a rule for other events than CloudTrail's ({})", parts.collect::<Vec<_>>().join(", "));
-    let remedy =
-        "write `product: aws` and `service: cloudtrail`, or accept it in `logsources` of a `--config` file";
-    notes.error(document.key_span("logsource"), message, remedy);
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use tripwasm_plan::{
-    Calculation, Condition, Field, FieldId, FieldSource, Plan, Predicate, PredicateId, Rule, Settings, Test,
+    Calculation, Condition, Field, FieldId, FieldSource, Plan, Predicate, PredicateId, Rule, Scope, Settings,
+    Test,
 };
 
 /// Fields and predicates in the order in which they were first needed.
@@ -26,6 +27,16 @@ impl Builder {
         self.field(Field { name: name.to_owned(), source: FieldSource::Calculated(calculation) })
     }
 
+    /// All scalar values of the event.
+    pub(crate) fn leaves(&mut self) -> FieldId {
+        self.field(Field { name: "keywords".to_owned(), source: FieldSource::Leaves })
+    }
+
+    /// The field at a position.
+    pub(crate) fn get(&self, id: FieldId) -> Option<&Field> {
+        self.fields.get(id.0 as usize)
+    }
+
     /// The condition that this test of a field holds.
     pub(crate) fn holds(&mut self, field: FieldId, test: Test) -> Condition {
         let predicate = Predicate { field, test };
@@ -38,22 +49,25 @@ impl Builder {
         Condition::Holds(id)
     }
 
+    /// Fields and predicates so far.
+    pub(crate) fn view(&self) -> (&[Field], &[Predicate]) {
+        (&self.fields, &self.predicates)
+    }
+
+    /// Fields and predicates, for a scope of their own.
+    pub(crate) fn tables(self) -> (Vec<Field>, Vec<Predicate>) {
+        (self.fields, self.predicates)
+    }
+
     pub(crate) fn plan(
         self,
         rules: Vec<Rule>,
+        scopes: Vec<Scope>,
         time: Vec<FieldId>,
         event_id: Vec<FieldId>,
         settings: Settings,
     ) -> Plan {
-        Plan {
-            rules,
-            fields: self.fields,
-            predicates: self.predicates,
-            scopes: Vec::new(),
-            time,
-            event_id,
-            settings,
-        }
+        Plan { rules, fields: self.fields, predicates: self.predicates, scopes, time, event_id, settings }
     }
 
     fn field(&mut self, field: Field) -> FieldId {

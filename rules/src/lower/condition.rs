@@ -29,12 +29,17 @@ pub(crate) fn lower(
         notes.error(span, message, "name large selections once in the condition");
         return None;
     };
-    if depth(&condition) > CONDITION_DEPTH_MAX {
-        let message = format!("a condition nested deeper than {CONDITION_DEPTH_MAX} levels");
-        notes.error(span, message, "split it into selections");
-        return None;
+    bounded(condition, span, notes)
+}
+
+/// The condition, unless it is nested too deep for the engine.
+pub(crate) fn bounded(condition: Condition, span: Span, notes: &mut Notes<'_>) -> Option<Condition> {
+    if depth(&condition) <= CONDITION_DEPTH_MAX {
+        return Some(condition);
     }
-    Some(condition)
+    let message = format!("a condition nested deeper than {CONDITION_DEPTH_MAX} levels");
+    notes.error(span, message, "split it into selections");
+    None
 }
 
 struct Expansion<'d> {

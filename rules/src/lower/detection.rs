@@ -1,6 +1,11 @@
 //! Detection rules.
 
-use super::{Draft, Lowering, condition, field::Owner};
+use super::{
+    Draft, Lowering,
+    condition::{self, Named},
+    field::Owner,
+    filter::Filter,
+};
 use crate::{
     diagnostic::Notes,
     sigma::Syntax,
@@ -12,35 +17,50 @@ use std::collections::BTreeSet;
 use tripwasm_plan::{Action, Logic, Rule};
 
 impl Lowering<'_> {
-    /// The rule of a detection document. Its selections are read even if the parser refused it, so that all of its
-    /// errors show at once.
-    pub(crate) fn detection(&mut self, position: usize, notes: &mut Notes<'_>) -> Option<Rule> {
+    /// The rule of a detection document, with the conditions of the filters that are for it. Its selections are read
+    /// even if the parser refused it, so that all of its errors show at once.
+    pub(crate) fn detection(
+        &mut self,
+        position: usize,
+        filters: &[Filter<'_>],
+        notes: &mut Notes<'_>,
+    ) -> Option<Rule> {
         let draft = self.draft(position)?;
         let detection = draft.document.root.as_ref()?.get("detection")?;
         refuse_correlation_keys(draft, notes);
         strict_fields(draft, detection.as_map(), notes);
-        let has_condition = detection.as_map().is_some_and(|map| map.get("condition").is_some());
-        // Without a condition, a slip for it was reported already and is no selection.
-        let is_condition =
-            |key: &str| key == "condition" || !has_condition && near_miss(key, &["condition"]).is_some();
-        let entries = detection.as_map().into_iter().flat_map(|map| &map.entries);
-        let mut selections = Vec::new();
-        let mut complete = true;
-        for entry in entries.filter(|entry| !is_condition(&entry.key) && entry.key != "timeframe") {
-            let name = format!("`{}`", entry.key);
-            match self.selection(Owner::Document(position), &entry.node, &name, notes) {
-                Some(condition) => selections.push((entry.key.as_str(), condition)),
-                None => complete = false,
-            }
-        }
+        let selections = self.named_selections(position, detection, &["condition", "timeframe"], notes);
         let Some(Syntax::Rule(rule)) = &draft.syntax else { return None };
-        if !complete {
-            return None;
-        }
         let span = detection.as_map().and_then(|map| map.entry("condition")).map(|entry| entry.node.span);
         let span = span.unwrap_or(detection.span);
-        let condition = condition::lower(&rule.detection.conditions, &selections, span, notes)?;
+        let condition = condition::lower(&rule.detection.conditions, &selections?, span, notes)?;
+        if let Some(contradiction) = self.contradiction(position, &condition) {
+            notes.warning(span, format!("this rule can never match: {contradiction}"), "check the condition");
+        }
+        let condition = self.filtered(condition, position, filters, span, notes)?;
         Some(plan_rule(rule, draft, Logic::Detection(condition)))
+    }
+
+    /// The selections in a map, in its order; keys that are `reserved` are none.
+    pub(crate) fn named_selections<'n>(
+        &mut self,
+        position: usize,
+        node: &'n Node,
+        reserved: &[&str],
+        notes: &mut Notes<'_>,
+    ) -> Option<Vec<Named<'n>>> {
+        let map = node.as_map()?;
+        let has_condition = map.get("condition").is_some();
+        // Without a condition, a slip for it was reported already and is no selection.
+        let is_reserved =
+            |key: &str| reserved.contains(&key) || !has_condition && near_miss(key, &["condition"]).is_some();
+        let mut selections = Vec::new();
+        for entry in map.entries.iter().filter(|entry| !is_reserved(&entry.key)) {
+            let name = format!("`{}`", entry.key);
+            let condition = self.selection(Owner::Document(position), &entry.node, &name, notes);
+            selections.push(condition.map(|condition| (entry.key.as_str(), condition)));
+        }
+        selections.into_iter().collect()
     }
 }
 
@@ -111,7 +131,10 @@ fn fields_read<'n>(node: &'n Node, read: &mut BTreeSet<&'n str>) {
         fields_read(item, read);
     }
     for entry in node.as_map().iter().flat_map(|map| &map.entries) {
-        read.insert(entry.key.split('|').next().unwrap_or_default());
+        let field = entry.key.split('|').next().unwrap_or_default();
+        read.insert(field);
+        // Inside a member of an array, what stands behind the selector is the field's name.
+        read.extend(field.match_indices("].").filter_map(|(at, _)| field.get(at + 2..)));
         fields_read(&entry.node, read);
     }
 }

@@ -1,6 +1,6 @@
 //! What a field's name means: a calculated field, a mapped name, or a path into the event.
 
-use super::{Lowering, calculation::CALCULATION_DEPTH_MAX};
+use super::{Lowering, calculation::CALCULATION_DEPTH_MAX, member::MEMBER};
 use crate::{
     diagnostic::Notes,
     source::Span,
@@ -13,8 +13,20 @@ use tripwasm_plan::FieldId;
 pub(crate) enum Owner {
     /// A rule: its own calculated fields, then the configuration's names, then paths.
     Document(usize),
+    /// A rule, inside an array's block: paths that begin at the member, and `.` for the member itself.
+    Member(usize),
     /// A calculation of a configuration: its other calculated fields, then paths.
     Shared(usize),
+}
+
+impl Owner {
+    /// The document that the name stands in.
+    pub(crate) fn document(self) -> Option<usize> {
+        match self {
+            Owner::Document(document) | Owner::Member(document) => Some(document),
+            Owner::Shared(_) => None,
+        }
+    }
 }
 
 /// Why calculated fields cannot be put in order.
@@ -37,6 +49,8 @@ impl<'c> Lowering<'c> {
                     None => self.shared(draft.settings, name, notes),
                 }
             }
+            Owner::Member(_) if name == MEMBER => Some(self.builder.path(name, "")),
+            Owner::Member(_) => Some(self.builder.path(name, name)),
             Owner::Shared(settings) => {
                 let itself = self.open.last().is_some_and(|(open, inner)| *open == owner && inner == name);
                 let mapped =

@@ -6,8 +6,12 @@ mod condition;
 mod correlation;
 mod detection;
 mod field;
+mod filter;
+mod keyword;
+mod member;
 mod modifiers;
 mod network;
+mod path;
 mod placeholder;
 mod regex;
 mod selection;
@@ -16,26 +20,31 @@ mod values;
 mod window;
 
 pub(crate) use correlation::{Chains, Position};
+pub(crate) use filter::Filter;
+pub(crate) use modifiers::{Comparison, FieldTest};
+pub(crate) use path::{Brackets, FieldPath, read as read_path};
 
 use crate::{
     block::Block,
-    check::Kind,
+    check::{self, Kind},
     diagnostic::Diagnostic,
     document::{Document, Index},
+    lint::{self, Events},
     settings::Settings,
     sigma::Syntax,
     source::Source,
 };
 use builder::Builder;
 use field::{Owner, Trouble};
+use member::Scopes;
 use std::collections::BTreeMap;
-use tripwasm_plan::{Action, FieldId, Plan, Rule};
+use tripwasm_plan::{Action, Condition, FieldId, Plan, Rule};
 
 /// A document that was checked: what the lowering needs of it.
 #[derive(Debug)]
 pub(crate) struct Draft<'d> {
     pub(crate) document: &'d Document<'d>,
-    /// `None` if it is of no kind that can be built.
+    /// `None` if it makes no rule: a filter, or something in error.
     pub(crate) kind: Option<Kind>,
     /// `None` if it was in error before the Sigma parser read it, or that refused it.
     pub(crate) syntax: Option<Syntax>,
@@ -66,6 +75,7 @@ pub(crate) struct Context<'c> {
 pub(crate) struct Lowering<'c> {
     context: Context<'c>,
     builder: Builder,
+    scopes: Scopes,
     /// Calculated fields by who defines them; `None` where the calculation is in error.
     calculated: BTreeMap<(Owner, String), Option<FieldId>>,
     /// Calculations that are being lowered, outermost first.
@@ -79,6 +89,7 @@ impl<'c> Lowering<'c> {
         Lowering {
             context,
             builder: Builder::default(),
+            scopes: Scopes::default(),
             calculated: BTreeMap::new(),
             open: Vec::new(),
             trouble: None,
@@ -98,7 +109,17 @@ impl<'c> Lowering<'c> {
         event_id: Vec<FieldId>,
         settings: tripwasm_plan::Settings,
     ) -> Plan {
-        self.builder.plan(rules, time, event_id, settings)
+        self.builder.plan(rules, self.scopes.list, time, event_id, settings)
+    }
+
+    /// Why a condition of this document never holds; `None` if it may.
+    fn contradiction(&self, position: usize, condition: &Condition) -> Option<String> {
+        let (fields, predicates) = self.builder.view();
+        let events = match check::is_cloudtrail(self.draft(position)?.document) {
+            true => Events::CloudTrail,
+            false => Events::Others,
+        };
+        lint::contradiction(condition, lint::Tables { fields, predicates, events })
     }
 
     fn draft(&self, position: usize) -> Option<&'c Draft<'c>> {

@@ -1,9 +1,9 @@
-//! A selection's key: the field and its modifiers, and which of them go together.
+//! The modifiers in a selection's key, and which of them go together.
 
 use super::{regex::RegexFlags, text::Rewrite};
 use crate::{diagnostic::Notes, source::Span, spelling::suggestion};
-use rsigma_parser::{Modifier, fieldpath};
-use tripwasm_plan::{CaseRule, Operator, Reference};
+use rsigma_parser::Modifier;
+use tripwasm_plan::{CaseRule, Operator, Reference, TimePart};
 
 const NAMES: [&str; 33] = [
     "all",
@@ -45,6 +45,8 @@ const NAMES: [&str; 33] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldTest {
     pub(crate) field: String,
+    /// The part of the field's time that is compared, in place of the field.
+    pub(crate) part: Option<TimePart>,
     pub(crate) comparison: Comparison,
     /// Rewritings of string values, in the order of the key.
     pub(crate) rewrites: Vec<Rewrite>,
@@ -87,21 +89,25 @@ pub(crate) enum Placeholders {
 }
 
 impl FieldTest {
-    /// Reads a key such as `eventName|contains|all`.
-    pub(crate) fn read(key: &str, span: Span, notes: &mut Notes<'_>) -> Option<FieldTest> {
-        let mut words = key.split('|');
-        let field = words.next().unwrap_or_default();
-        let mut test = FieldTest {
-            field: field_name(field, span, notes)?,
+    /// Equality with the values of a field.
+    pub(crate) fn plain(field: &str) -> FieldTest {
+        FieldTest {
+            field: field.to_owned(),
+            part: None,
             comparison: Comparison::Equality,
             rewrites: Vec::new(),
             case: CaseRule::Fold,
             link: Link::Any,
             polarity: Polarity::Fits,
             placeholders: Placeholders::Literal,
-        };
+        }
+    }
+
+    /// Reads the modifiers of a key such as `eventName|contains|all`; the field before them is read already.
+    pub(crate) fn read(field: String, key: &str, span: Span, notes: &mut Notes<'_>) -> Option<FieldTest> {
+        let mut test = FieldTest { field, ..FieldTest::plain("") };
         let mut seen: Vec<Modifier> = Vec::new();
-        for word in words {
+        for word in key.split('|').skip(1) {
             let place = notes.source().word(span, word, 0);
             let Ok(modifier) = word.parse::<Modifier>() else {
                 unknown(word, place, notes);
@@ -111,17 +117,8 @@ impl FieldTest {
                 notes.error(place, format!("modifier `{word}` stands twice"), "remove one of them");
                 return None;
             }
-            if let Err(problem) = test.apply(modifier) {
-                match problem {
-                    Problem::Unsupported => notes.unsupported(place, format!("the modifier `{word}`")),
-                    Problem::Meaningless(why) => {
-                        notes.error(
-                            place,
-                            format!("modifier `{word}` cannot stand here: {why}"),
-                            "remove it",
-                        );
-                    }
-                }
+            if let Err(why) = test.apply(modifier) {
+                notes.error(place, format!("modifier `{word}` cannot stand here: {why}"), "remove it");
                 return None;
             }
             seen.push(modifier);
@@ -129,7 +126,12 @@ impl FieldTest {
         test.finish(span, notes)
     }
 
-    fn apply(&mut self, modifier: Modifier) -> Result<(), Problem> {
+    /// Whether `contains`, `startswith` or `endswith` says where a text stands.
+    pub(crate) fn is_positioned(&self) -> bool {
+        self.rewrites.iter().any(|&rewrite| position(rewrite).is_some())
+    }
+
+    fn apply(&mut self, modifier: Modifier) -> Result<(), &'static str> {
         match modifier {
             Modifier::Contains => self.rewrites.push(Rewrite::Contains),
             Modifier::StartsWith => self.rewrites.push(Rewrite::StartsWith),
@@ -155,32 +157,46 @@ impl FieldTest {
             Modifier::IgnoreCase => return self.flag(|flags| flags.ignore_case = true),
             Modifier::Multiline => return self.flag(|flags| flags.multi_line = true),
             Modifier::DotAll => return self.flag(|flags| flags.dot_all = true),
-            Modifier::Minute
-            | Modifier::Hour
-            | Modifier::Day
-            | Modifier::Week
-            | Modifier::Month
-            | Modifier::Year => return Err(Problem::Unsupported),
+            Modifier::Minute => return self.time_part(TimePart::Minute),
+            Modifier::Hour => return self.time_part(TimePart::Hour),
+            Modifier::Day => return self.time_part(TimePart::Day),
+            Modifier::Week => return self.time_part(TimePart::Week),
+            Modifier::Month => return self.time_part(TimePart::Month),
+            Modifier::Year => return self.time_part(TimePart::Year),
         }
         Ok(())
     }
 
-    fn compare(&mut self, comparison: Comparison) -> Result<(), Problem> {
+    fn compare(&mut self, comparison: Comparison) -> Result<(), &'static str> {
         if self.comparison != Comparison::Equality {
-            return Err(Problem::Meaningless("one modifier says already how to compare"));
+            return Err("one modifier says already how to compare");
         }
         self.comparison = comparison;
         Ok(())
     }
 
-    fn flag(&mut self, set: fn(&mut RegexFlags)) -> Result<(), Problem> {
+    fn time_part(&mut self, part: TimePart) -> Result<(), &'static str> {
+        match self.part.replace(part) {
+            None => Ok(()),
+            Some(_) => Err("one part of the time is named already"),
+        }
+    }
+
+    fn flag(&mut self, set: fn(&mut RegexFlags)) -> Result<(), &'static str> {
         match &mut self.comparison {
             Comparison::Regex(flags) => {
                 set(flags);
                 Ok(())
             }
-            _ => Err(Problem::Meaningless("it belongs behind `re`")),
+            _ => Err("it belongs behind `re`"),
         }
+    }
+
+    fn compares_numbers(&self) -> bool {
+        matches!(self.comparison, Comparison::Equality | Comparison::Order(_))
+            && self.rewrites.is_empty()
+            && self.case == CaseRule::Fold
+            && self.link == Link::Any
     }
 
     /// Refuses what goes not together, whatever the order.
@@ -188,6 +204,9 @@ impl FieldTest {
         let positions = self.rewrites.iter().filter_map(|rewrite| position(*rewrite)).collect::<Vec<_>>();
         let problem = match self.comparison {
             _ if positions.len() > 1 => Some("`contains`, `startswith` and `endswith` exclude each other"),
+            _ if self.part.is_some() && !self.compares_numbers() => {
+                Some("a part of a time is a number, which goes with `lt`, `lte`, `gt`, `gte` and `neq`")
+            }
             Comparison::Equality => None,
             Comparison::FieldRef(_) if self.rewrites.len() > positions.len() => {
                 Some("the value of another field cannot be encoded")
@@ -229,11 +248,6 @@ impl FieldTest {
     }
 }
 
-enum Problem {
-    Unsupported,
-    Meaningless(&'static str),
-}
-
 fn position(rewrite: Rewrite) -> Option<Reference> {
     match rewrite {
         Rewrite::Contains => Some(Reference::Contains),
@@ -241,26 +255,6 @@ fn position(rewrite: Rewrite) -> Option<Reference> {
         Rewrite::EndsWith => Some(Reference::EndsWith),
         _ => None,
     }
-}
-
-/// The name before the modifiers, without the escapes of brackets.
-fn field_name(field: &str, span: Span, notes: &mut Notes<'_>) -> Option<String> {
-    if field.is_empty() {
-        notes.unsupported(span, "a keyword search (values without a field)");
-        return None;
-    }
-    if field.trim() != field {
-        notes.error(span, format!("white space around the field name `{field}`"), "remove it");
-        return None;
-    }
-    if fieldpath::first_unescaped(field, b'[').is_some() {
-        let message = format!("the array selector in `{field}` is not supported by this version");
-        let remedy =
-            "leave it out: an array on a path stands for each of its elements; write `\\[` for a bracket";
-        notes.error(span, message, remedy);
-        return None;
-    }
-    Some(fieldpath::unescape_brackets(field).into_owned())
 }
 
 fn unknown(word: &str, place: Span, notes: &mut Notes<'_>) {

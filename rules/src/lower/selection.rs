@@ -1,4 +1,4 @@
-//! Selections: maps (all of them), lists of maps (any of them).
+//! Selections: maps (all of their members), lists of maps and keywords (any of them).
 //!
 //! They are read from our tree rather than the parser's: selections of calculated fields never reach the parser, and
 //! its values lose what a number looked like.
@@ -7,14 +7,16 @@ use super::{
     Lowering,
     builder::{all, any, not},
     field::Owner,
+    member::Members,
     modifiers::{Comparison, FieldTest, Link, Placeholders, Polarity},
+    path::{self, FieldPath},
     placeholder, values,
 };
 use crate::{
     diagnostic::Notes,
     yaml::{Entry, Map, Node, Value},
 };
-use tripwasm_plan::{Condition, Test};
+use tripwasm_plan::{Calculation, Condition, FieldId, Operand, Test};
 
 impl Lowering<'_> {
     /// The condition that a selection describes; `name` is for messages.
@@ -27,36 +29,23 @@ impl Lowering<'_> {
     ) -> Option<Condition> {
         match &node.value {
             Value::Map(map) => self.map(owner, map, node, name, notes),
-            Value::List(items) if items.is_empty() => {
+            Value::List(items) if !items.is_empty() => {
+                let part = |item: &Node| match item.value {
+                    Value::Null => self.keyword(owner, item, notes),
+                    _ => self.selection(owner, item, name, notes),
+                };
+                let parts: Vec<_> = items.iter().map(part).collect();
+                parts.into_iter().collect::<Option<_>>().map(any)
+            }
+            Value::Null | Value::List(_) => {
                 notes.error(node.span, format!("selection {name} is empty"), "write `field: value`");
                 None
             }
-            Value::List(items) => {
-                if let Some(item) = items.iter().find(|item| item.as_map().is_none()) {
-                    return match item.as_list() {
-                        Some(_) => {
-                            let remedy = "a selection is a map or a list of maps";
-                            notes.error(item.span, "a list inside a list", remedy);
-                            None
-                        }
-                        None => keywords(item, notes),
-                    };
-                }
-                let maps: Vec<_> = items
-                    .iter()
-                    .filter_map(|item| item.as_map().map(|map| self.map(owner, map, item, name, notes)))
-                    .collect();
-                maps.into_iter().collect::<Option<_>>().map(any)
-            }
-            Value::Null => {
-                notes.error(node.span, format!("selection {name} is empty"), "write `field: value`");
-                None
-            }
-            _ => keywords(node, notes),
+            Value::Text(_) | Value::Number(_) | Value::Bool(_) => self.keyword(owner, node, notes),
         }
     }
 
-    fn map(
+    pub(crate) fn map(
         &mut self,
         owner: Owner,
         map: &Map,
@@ -72,9 +61,39 @@ impl Lowering<'_> {
         items.into_iter().collect::<Option<_>>().map(all)
     }
 
-    fn item(&mut self, owner: Owner, entry: &Entry, notes: &mut Notes<'_>) -> Option<Condition> {
-        let test = FieldTest::read(&entry.key, entry.key_span, notes)?;
+    /// The condition of one key and its values.
+    pub(crate) fn item(&mut self, owner: Owner, entry: &Entry, notes: &mut Notes<'_>) -> Option<Condition> {
+        let bar = entry.key.find('|').unwrap_or(entry.key.len());
+        let (field, modifiers) = entry.key.split_at_checked(bar)?;
+        if field.is_empty() {
+            return self.keyword_entry(owner, entry, notes);
+        }
+        match path::read(field, self.brackets(owner), entry.key_span, notes)? {
+            FieldPath::Members { array, quantifier, inside } => {
+                let members = Members { array: &array, quantifier, inside: &inside, modifiers };
+                self.members(owner, members, entry, notes)
+            }
+            FieldPath::Plain { is_indexed: true, .. }
+                if entry.node.as_map().is_some() && modifiers.is_empty() =>
+            {
+                self.block(owner, field, entry, notes)
+            }
+            FieldPath::Plain { path, .. } => {
+                let test = FieldTest::read(path, &entry.key, entry.key_span, notes)?;
+                self.field_item(owner, test, entry, notes)
+            }
+        }
+    }
+
+    fn field_item(
+        &mut self,
+        owner: Owner,
+        test: FieldTest,
+        entry: &Entry,
+        notes: &mut Notes<'_>,
+    ) -> Option<Condition> {
         let field = self.field(owner, &test.field, notes);
+        let field = self.time_part(owner, &test, field, entry, notes);
         let values = self.item_values(owner, &test, entry, notes)?;
         if test.link == Link::All && values.len() < 2 {
             let message = format!("`all` of a single value of `{}`", test.field);
@@ -103,8 +122,28 @@ impl Lowering<'_> {
         })
     }
 
+    /// The part of the field's time that the test is about, if it is about one.
+    fn time_part(
+        &mut self,
+        owner: Owner,
+        test: &FieldTest,
+        field: Option<FieldId>,
+        entry: &Entry,
+        notes: &mut Notes<'_>,
+    ) -> Option<FieldId> {
+        let Some(part) = test.part else { return field };
+        if let Owner::Member(_) = owner {
+            let remedy =
+                "calculated values are the whole event's: name the field by its path, without a selector";
+            notes.error(entry.key_span, "a part of a time inside an array's block", remedy);
+            return None;
+        }
+        let name = format!("{}|{}", test.field, format!("{part:?}").to_lowercase());
+        Some(self.builder.calculated(&name, Calculation::TimePart(Operand::Field(field?), part)))
+    }
+
     /// The values of an item, placeholders filled in.
-    fn item_values(
+    pub(crate) fn item_values(
         &mut self,
         owner: Owner,
         test: &FieldTest,
@@ -143,9 +182,4 @@ impl Lowering<'_> {
             values.iter().map(|value| placeholder::expand(value, settings, notes)).collect();
         Some(expanded.into_iter().collect::<Option<Vec<_>>>()?.concat())
     }
-}
-
-fn keywords(node: &Node, notes: &mut Notes<'_>) -> Option<Condition> {
-    notes.unsupported(node.span, "a keyword search (values without a field)");
-    None
 }

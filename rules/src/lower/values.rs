@@ -14,7 +14,8 @@ use crate::{
     shape,
     yaml::{Entry, Node, Value},
 };
-use tripwasm_plan::{CaseRule, Cidr, Operator, Reference, Test, Types};
+use std::ops::RangeInclusive;
+use tripwasm_plan::{CaseRule, Cidr, Operator, Reference, Test, TimePart, Types};
 
 impl Lowering<'_> {
     /// The tests of each value; any of those of one value may hold. Several networks become one test.
@@ -29,6 +30,7 @@ impl Lowering<'_> {
         let tests: Vec<Option<Vec<Test>>> = values
             .iter()
             .map(|value| match test.comparison {
+                Comparison::Equality if test.part.is_some() => time_part(value, test, notes),
                 Comparison::Equality => equality(value, test, types, notes),
                 Comparison::Regex(flags) => regex(value, flags, notes).map(|test| vec![test]),
                 Comparison::Network => cidr(value, notes).map(|cidr| vec![Test::Cidr(vec![cidr])]),
@@ -53,20 +55,17 @@ impl Lowering<'_> {
     /// The settings under which `owner` was written.
     pub(crate) fn settings_of(&self, owner: Owner) -> Option<&Settings> {
         let position = match owner {
-            Owner::Document(document) => self.draft(document)?.settings,
+            Owner::Document(document) | Owner::Member(document) => self.draft(document)?.settings,
             Owner::Shared(settings) => settings,
         };
         self.context.settings.get(position)
     }
 
     fn types(&self, owner: Owner, field: &str) -> Types {
-        match owner {
-            Owner::Document(document)
-                if self.draft(document).is_some_and(|draft| draft.block.is_strict(field)) =>
-            {
-                Types::Strict
-            }
-            Owner::Document(_) | Owner::Shared(_) => Types::Any,
+        let draft = owner.document().and_then(|document| self.draft(document));
+        match draft.is_some_and(|draft| draft.block.is_strict(field)) {
+            true => Types::Strict,
+            false => Types::Any,
         }
     }
 
@@ -79,7 +78,7 @@ impl Lowering<'_> {
         notes: &mut Notes<'_>,
     ) -> Option<Test> {
         let name = shape::text(value, "the value of `fieldref`", notes)?;
-        let other = self.field(owner, name, notes)?;
+        let other = self.referred_field(owner, value, name, notes)?;
         Some(Test::FieldRef { other, reference, case })
     }
 }
@@ -92,6 +91,36 @@ pub(crate) fn exists(values: &[Node], entry: &Entry, notes: &mut Notes<'_>) -> O
             notes.error(entry.node.span, "`exists` with a list of values", "write `true` or `false`");
             None
         }
+    }
+}
+
+/// A whole number that a part of a time can be.
+fn time_part(value: &Node, test: &FieldTest, notes: &mut Notes<'_>) -> Option<Vec<Test>> {
+    let range = test.part.map(time_part_range)?;
+    let number = match &value.value {
+        Value::Number(number) => number.parse::<u32>().ok().filter(|number| range.contains(number)),
+        _ => None,
+    };
+    if number.is_none() {
+        let message =
+            format!("a part of the time `{}` has to be a number, this is {}", test.field, value.described());
+        let remedy = match range.end() {
+            &u32::MAX => "write a year such as `2024`".to_owned(),
+            end => format!("write a whole number from {} to {end}", range.start()),
+        };
+        notes.error(value.span, message, remedy);
+    }
+    number.map(|number| vec![Test::Number { value: number.to_string(), types: Types::Any }])
+}
+
+fn time_part_range(part: TimePart) -> RangeInclusive<u32> {
+    match part {
+        TimePart::Minute => 0..=59,
+        TimePart::Hour => 0..=23,
+        TimePart::Day => 1..=31,
+        TimePart::Week => 1..=53,
+        TimePart::Month => 1..=12,
+        TimePart::Year => 0..=u32::MAX,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Event ids, kept small: CloudTrail's are UUIDs, of which a correlation may hold millions.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An event's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +11,13 @@ pub enum EventId {
     /// Anything else.
     Text(Box<str>),
 }
+
+/// An optional id as bytes: none is no bytes, a UUID its sixteen, and a text stands behind a byte that no text begins
+/// with. A UUID that begins with that byte is written as a text.
+#[derive(Debug, Clone)]
+pub(super) struct PackedId<I>(pub(super) I);
+
+const BEFORE_TEXT: u8 = 0xff;
 
 /// Where the hyphens of a UUID's text stand.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
@@ -63,6 +71,52 @@ impl core::fmt::Display for EventId {
     }
 }
 
+impl Serialize for PackedId<Option<&EventId>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = match self.0 {
+            None => return serializer.serialize_bytes(&[]),
+            Some(EventId::Uuid(bytes)) if bytes.first() != Some(&BEFORE_TEXT) => {
+                return serializer.serialize_bytes(bytes);
+            }
+            Some(id) => id.to_string(),
+        };
+        let mut bytes = Vec::with_capacity(text.len() + 1);
+        bytes.push(BEFORE_TEXT);
+        bytes.extend_from_slice(text.as_bytes());
+        serializer.serialize_bytes(&bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for PackedId<Option<EventId>> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(PackedIdVisitor)
+    }
+}
+
+struct PackedIdVisitor;
+
+impl Visitor<'_> for PackedIdVisitor {
+    type Value = PackedId<Option<EventId>>;
+
+    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("a packed event id")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+        match bytes.split_first() {
+            None => Ok(PackedId(None)),
+            Some((&BEFORE_TEXT, text)) => {
+                let text = core::str::from_utf8(text).map_err(E::custom)?;
+                Ok(PackedId(Some(EventId::new(text))))
+            }
+            Some(_) => {
+                let uuid = bytes.try_into().map_err(E::custom)?;
+                Ok(PackedId(Some(EventId::Uuid(uuid))))
+            }
+        }
+    }
+}
+
 fn uuid(text: &str) -> Option<[u8; 16]> {
     if text.len() != UUID_CHARACTERS {
         return None;
@@ -90,7 +144,7 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
 
 #[cfg(test)]
 mod tests {
-    use super::EventId;
+    use super::{EventId, PackedId};
 
     const UUIDS: [&str; 2] = ["0a1b2c3d-0011-2233-4455-66778899aabb", "ffffffff-ffff-ffff-ffff-ffffffffffff"];
 
@@ -103,6 +157,17 @@ mod tests {
             assert_eq!(id.to_string(), *text);
             assert_eq!(matches!(id, EventId::Uuid(_)), UUIDS.contains(text), "{text}");
         }
+    }
+
+    #[test]
+    fn packed_ids_come_back() {
+        let others = ["", "fifteen letters", "sixteen letters!", "ÿ"];
+        let ids = UUIDS.iter().chain(&others).map(|text| Some(EventId::new(text)));
+        for id in ids.chain([None]) {
+            let packed = postcard::to_allocvec(&PackedId(id.as_ref())).unwrap();
+            assert_eq!(postcard::from_bytes::<PackedId<Option<EventId>>>(&packed).unwrap().0, id);
+        }
+        assert!(postcard::from_bytes::<PackedId<Option<EventId>>>(&[3, 1, 2, 3]).is_err());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What an alert tells of a window's events.
 
+use super::event_id::PackedId;
 use super::fact::texts_bytes;
-use super::{Entry, EventId, Recent};
+use super::{Entry, EventId, Recent, delta};
 use crate::finding::{EventRef, Observation};
 use crate::limits::{ALERT_EVENTS_MAX, ALERT_VALUES_MAX, DISTINCT_VALUES_MAX};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use tripwasm_plan::{Observed, Timestamp};
 
@@ -21,22 +22,9 @@ pub(super) struct Figures {
     pub(super) unobserved: u64,
 }
 
-/// The events that an alert lists.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Vec<ListedWire>", into = "Vec<ListedWire>")]
+/// The events that an alert lists: position and id.
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Listing(Vec<(u64, Option<EventId>)>);
-
-/// A listed event: its position less that of the one before, and its id.
-#[derive(Serialize, Deserialize)]
-struct ListedWire(i64, IdWire);
-
-/// An optional id in one tag.
-#[derive(Serialize, Deserialize)]
-pub(super) enum IdWire {
-    None,
-    Uuid([u8; 16]),
-    Text(Box<str>),
-}
 
 impl Figures {
     pub(super) fn of(entry: &Entry) -> Figures {
@@ -119,45 +107,24 @@ impl Figures {
     }
 }
 
-impl From<Option<EventId>> for IdWire {
-    fn from(id: Option<EventId>) -> IdWire {
-        match id {
-            None => IdWire::None,
-            Some(EventId::Uuid(bytes)) => IdWire::Uuid(bytes),
-            Some(EventId::Text(text)) => IdWire::Text(text),
-        }
+impl Serialize for Listing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut before: u64 = 0;
+        serializer.collect_seq(self.0.iter().map(|(event, id)| {
+            let after = event.wrapping_sub(before).cast_signed();
+            before = *event;
+            (after, PackedId(id.as_ref()))
+        }))
     }
 }
 
-impl From<IdWire> for Option<EventId> {
-    fn from(id: IdWire) -> Option<EventId> {
-        match id {
-            IdWire::None => None,
-            IdWire::Uuid(bytes) => Some(EventId::Uuid(bytes)),
-            IdWire::Text(text) => Some(EventId::Text(text)),
-        }
-    }
-}
-
-impl From<Listing> for Vec<ListedWire> {
-    fn from(listing: Listing) -> Vec<ListedWire> {
-        let mut before = 0;
-        let wire = |(event, id): (u64, Option<EventId>)| {
-            let delta = event.wrapping_sub(before).cast_signed();
-            before = event;
-            ListedWire(delta, id.into())
-        };
-        listing.0.into_iter().map(wire).collect()
-    }
-}
-
-impl From<Vec<ListedWire>> for Listing {
-    fn from(wire: Vec<ListedWire>) -> Listing {
+impl<'de> Deserialize<'de> for Listing {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut event: u64 = 0;
-        let listed = |ListedWire(delta, id): ListedWire| {
-            event = event.wrapping_add_signed(delta);
-            (event, id.into())
-        };
-        Listing(wire.into_iter().map(listed).collect())
+        delta::collect(deserializer, |listed: &mut Vec<_>, (after, id): (i64, PackedId<_>)| {
+            event = event.wrapping_add_signed(after);
+            listed.push((event, id.0));
+        })
+        .map(Listing)
     }
 }

@@ -7,6 +7,7 @@
 //! Correlations over correlations stand on higher levels: what settles on one level is fact for those above before the
 //! watermark moves there.
 
+mod delta;
 mod distinct;
 mod event_id;
 mod fact;

@@ -1,9 +1,9 @@
 //! The latest events of a sliding window.
 
+use super::event_id::PackedId;
 use super::fact::texts_bytes;
-use super::figures::IdWire;
-use super::{Entry, EventId};
-use serde::{Deserialize, Serialize};
+use super::{Entry, EventId, delta};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::VecDeque;
 use tripwasm_plan::{Decimal, Timestamp};
 
@@ -18,16 +18,11 @@ pub(super) struct Recent {
 }
 
 /// Events in order of (time, id).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Vec<RecentWire>", into = "Vec<RecentWire>")]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Recents {
     events: VecDeque<Recent>,
     bytes: u64,
 }
-
-/// An event with time and position less those of the one before.
-#[derive(Serialize, Deserialize)]
-struct RecentWire(Timestamp, i64, IdWire, Option<Decimal>, Vec<Vec<String>>);
 
 impl Recent {
     fn of(entry: &Entry) -> Recent {
@@ -94,33 +89,29 @@ impl Recents {
     }
 }
 
-impl From<Recents> for Vec<RecentWire> {
-    fn from(recents: Recents) -> Vec<RecentWire> {
-        let (mut time, mut event) = (0, 0);
-        let wire = |recent: Recent| {
-            let wire = RecentWire(
-                recent.time.wrapping_sub(time),
-                recent.event.wrapping_sub(event).cast_signed(),
-                recent.event_id.into(),
-                recent.number,
-                recent.observed,
-            );
+impl Serialize for Recents {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (mut time, mut event): (Timestamp, u64) = (0, 0);
+        serializer.collect_seq(self.events.iter().map(|recent| {
+            let after = recent.time.wrapping_sub(time);
+            let behind = recent.event.wrapping_sub(event).cast_signed();
             (time, event) = (recent.time, recent.event);
-            wire
-        };
-        recents.events.into_iter().map(wire).collect()
+            (after, behind, PackedId(recent.event_id.as_ref()), recent.number, &recent.observed)
+        }))
     }
 }
 
-impl From<Vec<RecentWire>> for Recents {
-    fn from(wire: Vec<RecentWire>) -> Recents {
-        let mut recents = Recents::default();
-        let (mut time, mut event) = (0_i64, 0_u64);
-        for RecentWire(after, behind, id, number, observed) in wire {
-            time = time.wrapping_add(after);
-            event = event.wrapping_add_signed(behind);
-            recents.push_back(Recent { time, event, event_id: id.into(), number, observed });
-        }
-        recents
+impl<'de> Deserialize<'de> for Recents {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        type Element = (Timestamp, i64, PackedId<Option<EventId>>, Option<Decimal>, Vec<Vec<String>>);
+        let (mut time, mut event): (Timestamp, u64) = (0, 0);
+        delta::collect(
+            deserializer,
+            |recents: &mut Recents, (after, behind, id, number, observed): Element| {
+                time = time.wrapping_add(after);
+                event = event.wrapping_add_signed(behind);
+                recents.push_back(Recent { time, event, event_id: id.0, number, observed });
+            },
+        )
     }
 }

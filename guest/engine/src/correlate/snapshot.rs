@@ -40,7 +40,7 @@ struct Section {
 #[derive(Serialize, Deserialize)]
 struct GroupWire<G> {
     key: Box<[u8]>,
-    events: u32,
+    events: u16,
     latest: Timestamp,
     group: G,
 }

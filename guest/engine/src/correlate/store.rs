@@ -28,14 +28,16 @@ pub(super) struct Store {
     timers: BinaryHeap<Reverse<(Timestamp, SlotId)>>,
     /// Estimate of the memory that groups take.
     bytes: u64,
+    /// Where groups are packed, before they get memory of their own.
+    scratch: Vec<u8>,
 }
 
 /// A group and what is known of it without unpacking.
 #[derive(Debug, Clone)]
 struct Slot {
     state: State,
-    /// When it has something to do; none if never.
-    due: Option<Timestamp>,
+    /// When it has something to do; [`NEVER`] if nothing.
+    due: Timestamp,
     standing: Standing,
 }
 
@@ -56,18 +58,20 @@ struct Laid {
 }
 
 /// How useful a group is: what is given up first is open to no alert, has few events, and was seen long ago.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
-    is_open: bool,
-    /// Events that entered, in powers of two: a flood of keys with one event each outlives no key with more.
-    events_log: u8,
     latest: Timestamp,
-    events: u32,
+    /// Events that entered; at most as many as fit.
+    events: u16,
+    is_open: bool,
 }
 
 /// A group's values, each with its length in front: no key begins another one of as many values.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(Box<[u8]>);
+
+/// Later than anything is due.
+const NEVER: Timestamp = Timestamp::MAX;
 
 impl Key {
     pub(super) fn new(group: &[String]) -> Key {
@@ -103,22 +107,22 @@ impl Key {
 }
 
 impl Standing {
-    fn new() -> Standing {
-        Standing { is_open: false, events_log: 0, latest: Timestamp::MIN, events: 0 }
+    /// The standing of a group that so many events entered, the latest of this time.
+    pub(super) fn of(events: u16, latest: Timestamp) -> Standing {
+        Standing { latest, events, is_open: false }
     }
 
-    /// The standing of a group that this many events entered, the latest of this time.
-    pub(super) fn of(events: u32, latest: Timestamp) -> Standing {
-        let events_log = u8::try_from(events.max(1).ilog2()).unwrap_or(u8::MAX);
-        Standing { is_open: false, events_log, latest, events }
-    }
-
-    pub(super) fn events(&self) -> u32 {
+    pub(super) fn events(&self) -> u16 {
         self.events
     }
 
     pub(super) fn latest(&self) -> Timestamp {
         self.latest
+    }
+
+    /// Least first. Events count in powers of two: a flood of keys with one event each outlives no key with more.
+    fn rank(&self) -> (bool, u32, Timestamp) {
+        (self.is_open, self.events.max(1).ilog2(), self.latest)
     }
 }
 
@@ -142,8 +146,8 @@ impl Store {
             && due <= watermark
         {
             self.timers.pop();
-            if let Some(found) = self.slots.get_mut(slot.0 as usize).filter(|found| found.due == Some(due)) {
-                found.due = None;
+            if let Some(found) = self.slots.get_mut(slot.0 as usize).filter(|found| found.due == due) {
+                found.due = NEVER;
                 return Some(slot);
             }
         }
@@ -159,7 +163,11 @@ impl Store {
             return *found;
         }
         let laid = Laid { values: key.values(), key, group: Group::new(spec) };
-        let slot = Slot { state: State::Laid(Box::new(laid)), due: None, standing: Standing::new() };
+        let slot = Slot {
+            state: State::Laid(Box::new(laid)),
+            due: NEVER,
+            standing: Standing::of(0, Timestamp::MIN),
+        };
         self.bytes += slot.weight();
         self.insert(hash, slot)
     }
@@ -179,13 +187,13 @@ impl Store {
             self.remove(slot, &laid.key);
             return Some(outcome);
         }
-        let due = laid.group.deadline(spec);
+        let due = due(&laid.group, spec);
         place.standing.is_open = laid.group.is_open();
-        place.state = State::of(laid);
+        place.state = State::of(laid, &mut self.scratch);
         self.bytes += place.weight();
         // A timer that fires too early finds nothing to do and is set anew: events push deadlines on all the time.
-        if let Some(due) = due.filter(|due| place.due.is_none_or(|before| *due < before)) {
-            place.due = Some(due);
+        if due < place.due {
+            place.due = due;
             self.timers.push(Reverse((due, slot)));
         }
         Some(outcome)
@@ -202,14 +210,14 @@ impl Store {
 
     /// The least useful groups, least first, that together take at least `bytes`.
     pub(super) fn least_useful(&self, bytes: u64) -> Vec<SlotId> {
-        let mut all: Vec<(Standing, u64, SlotId)> = (0..)
+        let mut all: Vec<_> = (0..)
             .map(SlotId)
             .zip(&self.slots)
-            .filter_map(|(id, slot)| Some((slot.standing, hash_of(slot.key()?), id)))
+            .filter_map(|(id, slot)| Some((slot.standing.rank(), hash_of(slot.key()?), id)))
             .collect();
         all.sort_unstable();
         let mut freed = 0;
-        let enough = |(_, _, id): &(Standing, u64, SlotId)| {
+        let enough = |(_, _, id): &(_, u64, SlotId)| {
             let needed = freed < bytes;
             freed += self.slots.get(id.0 as usize).map_or(0, Slot::weight);
             needed
@@ -233,13 +241,13 @@ impl Store {
             return;
         }
         let hash = hash_of(&key.0);
-        let due = group.deadline(spec);
+        let due = due(&group, spec);
         let standing = Standing { is_open: group.is_open(), ..standing };
-        let state = State::of(Box::new(Laid { values: key.values(), key, group }));
+        let state = State::of(Box::new(Laid { values: key.values(), key, group }), &mut self.scratch);
         let slot = Slot { state, due, standing };
         self.bytes += slot.weight();
         let id = self.insert(hash, slot);
-        if let Some(due) = due {
+        if due < NEVER {
             self.timers.push(Reverse((due, id)));
         }
     }
@@ -275,7 +283,7 @@ impl Store {
             entry.remove();
         }
         if let Some(place) = self.slots.get_mut(slot.0 as usize) {
-            *place = Slot { state: State::Free, due: None, standing: Standing::new() };
+            *place = Slot { state: State::Free, due: NEVER, standing: Standing::of(0, Timestamp::MIN) };
         }
         self.free.push(slot);
     }
@@ -301,11 +309,17 @@ impl Slot {
 
 impl State {
     /// The group packed, if it can be.
-    fn of(laid: Box<Laid>) -> State {
+    fn of(laid: Box<Laid>, scratch: &mut Vec<u8>) -> State {
         let Some(windows) = laid.group.as_settled() else { return State::Laid(laid) };
-        let mut packed = postcard::to_allocvec(&laid.key.0.len()).unwrap_or_default();
-        packed.extend_from_slice(&laid.key.0);
-        State::Packed(postcard::to_extend(windows, packed).unwrap_or_default().into())
+        scratch.clear();
+        let packed =
+            postcard::to_extend(&laid.key.0.len(), std::mem::take(scratch)).and_then(|mut packed| {
+                packed.extend_from_slice(&laid.key.0);
+                postcard::to_extend(windows, packed)
+            });
+        // Memory for the bytes is all that this could lack.
+        *scratch = packed.unwrap_or_default();
+        State::Packed(scratch.as_slice().into())
     }
 
     fn lay_out(self, spec: &Spec) -> Option<Box<Laid>> {
@@ -320,6 +334,11 @@ impl State {
             }
         }
     }
+}
+
+/// When a group has something to do: what is due at the end of time still comes before never.
+fn due(group: &Group, spec: &Spec) -> Timestamp {
+    group.deadline(spec).map_or(NEVER, |due| due.min(NEVER - 1))
 }
 
 /// The key of a packed group, and what stands behind it.

@@ -1,45 +1,55 @@
 //! Calculated fields.
 
-use super::{CompileError, CompiledField, Matcher, Value};
+use super::{CompiledField, Matcher, Value};
+use crate::scan::{Kind, Moment, Span};
 use std::borrow::Cow;
-use tripwasm_plan::{
-    Calculation, Condition, FieldId, FieldSource, Literal, Logic, Operand, Part, Plan, Predicate, Test,
-    fold_char,
-};
+use tripwasm_plan::{Calculation, FieldId, Literal, Operand, Part, fold_char};
 
 /// What a calculation gave, without copying what stands in the event or the plan.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
     Absent,
-    /// The value with this number in the event's spans.
-    Span(u32),
+    /// A value of the event.
+    Span(Span),
     Literal(Literal),
     Text(String),
 }
 
 impl Matcher<'_> {
-    /// Calculates a field unless that is done; nothing for a path. Recursion follows the rule: operands have
-    /// smaller ids.
+    /// Calculates a field, or looks for its values, unless that is done; nothing for a path. Recursion follows the rule:
+    /// operands have smaller ids.
     pub(super) fn calculate(&mut self, field: FieldId) {
-        let compiled = self.compiled;
-        if let Some(CompiledField::Calculated(calculation)) = compiled.field(field)
-            && let Some(None) = self.scratch.outcomes.get(field.0 as usize)
-        {
-            let outcome = self.outcome_of(calculation);
-            if let Some(place) = self.scratch.outcomes.get_mut(field.0 as usize) {
-                *place = Some(outcome);
+        let tables = self.tables;
+        match tables.field(field) {
+            Some(CompiledField::Calculated(calculation)) => {
+                if let Some(None) = self.buffers.outcomes.get(field.0 as usize) {
+                    let outcome = self.outcome_of(calculation);
+                    if let Some(place) = self.buffers.outcomes.get_mut(field.0 as usize) {
+                        *place = Some(outcome);
+                    }
+                }
             }
+            Some(CompiledField::Sought { slot, sought }) => {
+                let super::Buffers { found, scanner, .. } = &mut *self.buffers;
+                if let Some(found) = found.get_mut(*slot)
+                    && !found.is_known
+                {
+                    sought.find(self.line, self.spans, scanner, &mut found.spans);
+                    found.is_known = true;
+                }
+            }
+            Some(CompiledField::Path { .. }) | None => {}
         }
     }
 
     pub(super) fn outcome(&self, field: FieldId) -> Option<&Outcome> {
-        self.scratch.outcomes.get(field.0 as usize)?.as_ref()
+        self.buffers.outcomes.get(field.0 as usize)?.as_ref()
     }
 
     pub(super) fn outcome_value<'s>(&'s self, outcome: &'s Outcome) -> Option<Value<'s>> {
         match outcome {
             Outcome::Absent => None,
-            Outcome::Span(index) => self.spans.get(*index).map(|span| Value::of_span(span, self.line)),
+            Outcome::Span(span) => Some(Value::of_span(span, self.line)),
             Outcome::Literal(literal) => Some(Value::of_literal(literal)),
             Outcome::Text(text) => Some(Value::Text(Cow::Borrowed(text))),
         }
@@ -62,7 +72,16 @@ impl Matcher<'_> {
                     _ => Outcome::Absent,
                 }
             }
-            Calculation::TimePart(..) => Outcome::Absent,
+            Calculation::TimePart(of, part) => {
+                let outcome = self.operand(of);
+                let moment = match self.outcome_value(&outcome) {
+                    Some(Value::Text(text)) => Moment::of_text(&text),
+                    Some(Value::Number(number)) => Moment::of_number(&number),
+                    _ => None,
+                };
+                let number = |moment: Moment| Literal::Number(moment.part(*part).to_string());
+                moment.map_or(Outcome::Absent, |moment| Outcome::Literal(number(moment)))
+            }
             Calculation::Lower(of) => {
                 let outcome = self.operand(of);
                 match self.outcome_value(&outcome) {
@@ -90,24 +109,12 @@ impl Matcher<'_> {
             Operand::Field(field) => *field,
         };
         self.calculate(field);
-        match self.compiled.field(field) {
-            Some(CompiledField::Path { walk, literal }) => {
-                let node = if self.spans.is_present(*literal) { *literal } else { *walk };
-                let is_scalar = |index: u32| {
-                    self.spans.get(index).is_some_and(|span| !Value::of_span(span, self.line).is_container())
-                };
-                let mut indices = self.spans.of(node).map(|(index, _)| index);
-                let first = indices.next();
-                first
-                    .filter(|&index| is_scalar(index))
-                    .or_else(|| indices.find(|&index| is_scalar(index)))
-                    .or(first)
-                    .map_or(Outcome::Absent, Outcome::Span)
-            }
-            Some(CompiledField::Calculated(_)) => self.outcome(field).cloned().unwrap_or(Outcome::Absent),
-            Some(CompiledField::Leaves) => Outcome::Absent,
-            None => Outcome::Absent,
+        if let Some(CompiledField::Calculated(_)) = self.tables.field(field) {
+            return self.outcome(field).cloned().unwrap_or(Outcome::Absent);
         }
+        let is_scalar = |span: &&Span| !matches!(span.kind, Kind::Object | Kind::Array);
+        let first = self.spans_of(field).find(is_scalar).or_else(|| self.spans_of(field).next());
+        first.map_or(Outcome::Absent, |span| Outcome::Span(*span))
     }
 }
 
@@ -116,95 +123,5 @@ fn split<'t>(text: &'t str, separator: &str, part: Part) -> Option<&'t str> {
         Part::First => text.split(separator).next(),
         Part::Last => text.rsplit(separator).next(),
         Part::Nth(number) => text.split(separator).nth(number as usize),
-    }
-}
-
-/// Refuses a plan whose references lead outside it or whose calculated fields read later ones: evaluation then
-/// needs no bound on its recursion.
-pub(super) fn check_references(plan: &Plan) -> Result<(), CompileError> {
-    for (index, field) in plan.fields.iter().enumerate() {
-        if let FieldSource::Calculated(calculation) = &field.source {
-            check_calculation(calculation, index as u32, &plan.predicates)?;
-        }
-    }
-    let fields = plan.fields.len() as u32;
-    for predicate in &plan.predicates {
-        check_predicate(predicate, fields)?;
-    }
-    let own = plan.time.iter().chain(&plan.event_id);
-    let mut read: Vec<FieldId> = own.copied().collect();
-    for rule in &plan.rules {
-        match &rule.logic {
-            Logic::Detection(condition) => check_condition(condition, fields, &plan.predicates)?,
-            Logic::Correlation(correlation) => {
-                for source in &correlation.sources {
-                    read.extend(
-                        source
-                            .reads
-                            .group_by
-                            .iter()
-                            .chain(&source.reads.measured)
-                            .chain(&source.reads.observed),
-                    );
-                    let is_detection = plan
-                        .rules
-                        .get(source.rule.0 as usize)
-                        .is_some_and(|rule| matches!(rule.logic, Logic::Detection(_)));
-                    if !is_detection {
-                        return Err(CompileError::Reference("detection rule"));
-                    }
-                }
-            }
-        }
-    }
-    read.iter().try_for_each(|&field| check_field(field, fields))
-}
-
-fn check_field(field: FieldId, below: u32) -> Result<(), CompileError> {
-    if field.0 < below { Ok(()) } else { Err(CompileError::Reference("field")) }
-}
-
-fn check_predicate(predicate: &Predicate, below: u32) -> Result<(), CompileError> {
-    if let Test::FieldRef { other, .. } = &predicate.test {
-        check_field(*other, below)?;
-    }
-    check_field(predicate.field, below)
-}
-
-fn check_condition(condition: &Condition, below: u32, predicates: &[Predicate]) -> Result<(), CompileError> {
-    match condition {
-        Condition::Constant(_) => Ok(()),
-        Condition::All(of) | Condition::Any(of) | Condition::AtLeast(_, of) => {
-            of.iter().try_for_each(|one| check_condition(one, below, predicates))
-        }
-        Condition::Not(inner) => check_condition(inner, below, predicates),
-        Condition::Holds(id) => match predicates.get(id.0 as usize) {
-            Some(predicate) => check_predicate(predicate, below),
-            None => Err(CompileError::Reference("predicate")),
-        },
-    }
-}
-
-fn check_calculation(
-    calculation: &Calculation,
-    below: u32,
-    predicates: &[Predicate],
-) -> Result<(), CompileError> {
-    let check = |operand: &Operand| match operand {
-        Operand::Field(field) => check_field(*field, below),
-        Operand::Literal(_) => Ok(()),
-    };
-    match calculation {
-        Calculation::FirstPresent(of) | Calculation::FirstNonNull(of) | Calculation::FirstTruthy(of) => {
-            of.iter().try_for_each(check)
-        }
-        Calculation::Split { of, .. } | Calculation::Lower(of) | Calculation::TimePart(of, _) => check(of),
-        Calculation::Cases { cases, otherwise } => {
-            for case in cases {
-                check_condition(&case.when, below, predicates)?;
-                check(&case.value)?;
-            }
-            otherwise.iter().try_for_each(check)
-        }
     }
 }

@@ -1,8 +1,10 @@
 //! The plan laid out for matching.
 
-use crate::scan::PathTrie;
+use super::check::check_plan;
+use super::sought::{Hop, Sought, index_of};
+use crate::scan::{NodeId, PathTrie, Root};
 use regex_automata::dfa::sparse;
-use tripwasm_plan::{Calculation, FieldId, FieldSource, Plan, Predicate, Test};
+use tripwasm_plan::{Calculation, Condition, Field, FieldId, FieldSource, Plan, Predicate, Scope, Test};
 
 /// Why a plan cannot run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub enum CompileError {
     Reference(&'static str),
     /// The bytes of a regular expression are no DFA of this engine.
     Regex(u32),
+    /// Conditions and calculations are nested deeper than [`crate::limits::RULE_DEPTH_MAX`].
+    Depth,
 }
 
 impl core::fmt::Display for CompileError {
@@ -23,66 +27,140 @@ impl core::fmt::Display for CompileError {
             CompileError::Regex(predicate) => {
                 write!(f, "regular expression of predicate {predicate} is unreadable: build again")
             }
+            CompileError::Depth => {
+                let most = crate::limits::RULE_DEPTH_MAX;
+                write!(f, "plan nests conditions and calculations deeper than {most} levels: split the rule")
+            }
         }
     }
 }
 
 impl core::error::Error for CompileError {}
 
-/// Fields as places in a trie, tests with their automata.
+/// Fields as places in tries, tests with their automata.
 #[derive(Debug, Clone)]
 pub(crate) struct Compiled {
     pub(crate) trie: PathTrie,
-    pub(crate) fields: Vec<CompiledField>,
-    pub(crate) predicates: Vec<Predicate>,
+    pub(super) tables: Tables,
+    pub(super) scopes: Vec<CompiledScope>,
+    pub(super) time: Vec<FieldId>,
+    pub(super) event_id: Vec<FieldId>,
+}
+
+/// What conditions refer to.
+#[derive(Debug, Clone)]
+pub(super) struct Tables {
+    pub(super) fields: Vec<CompiledField>,
+    pub(super) predicates: Vec<Predicate>,
     /// Parallel to `predicates`.
-    pub(crate) dfas: Vec<Option<sparse::DFA<Vec<u8>>>>,
-    pub(crate) time: Vec<FieldId>,
-    pub(crate) event_id: Vec<FieldId>,
+    pub(super) dfas: Vec<Option<sparse::DFA<Vec<u8>>>>,
+    /// How many of the fields are sought.
+    pub(super) sought: usize,
+}
+
+/// A condition over a member of an array.
+#[derive(Debug, Clone)]
+pub(super) struct CompiledScope {
+    pub(super) trie: PathTrie,
+    pub(super) tables: Tables,
+    pub(super) condition: Condition,
 }
 
 /// Where a field's values are.
 #[derive(Debug, Clone)]
-pub(crate) enum CompiledField {
+pub(super) enum CompiledField {
     /// In the event; the literal place wins if it is present.
-    Path { walk: u32, literal: u32 },
+    Path { walk: NodeId, literal: NodeId },
     /// Made from other fields.
     Calculated(Calculation),
-    /// Every scalar of the event.
-    Leaves,
+    /// Found by another pass, once a rule asks; `slot` is its number among the sought fields.
+    Sought { slot: usize, sought: Sought },
 }
 
 impl Compiled {
-    /// Takes fields and predicates out of the plan.
+    /// Takes fields, predicates and scopes out of the plan.
     pub(crate) fn new(plan: &mut Plan) -> Result<Compiled, CompileError> {
-        super::calculate::check_references(plan)?;
-        let mut trie = PathTrie::new();
-        let fields = plan.fields.iter().map(|field| compile_field(&mut trie, &field.source)).collect();
+        check_plan(plan)?;
+        let mut trie = PathTrie::new(Root::Event);
         let predicates = core::mem::take(&mut plan.predicates);
-        let dfas = predicates.iter().enumerate().map(compile_regex).collect::<Result<_, _>>()?;
+        let tables = Tables::new(&mut trie, &plan.fields, predicates, compile_field)?;
+        let scopes = core::mem::take(&mut plan.scopes).into_iter().map(compile_scope);
         Ok(Compiled {
             trie,
-            fields,
-            predicates,
-            dfas,
+            tables,
+            scopes: scopes.collect::<Result<_, _>>()?,
             time: plan.time.clone(),
             event_id: plan.event_id.clone(),
         })
     }
+}
 
-    pub(crate) fn field(&self, field: FieldId) -> Option<&CompiledField> {
+impl Tables {
+    fn new(
+        trie: &mut PathTrie,
+        fields: &[Field],
+        predicates: Vec<Predicate>,
+        compile: impl Fn(&mut PathTrie, &FieldSource, usize) -> CompiledField,
+    ) -> Result<Tables, CompileError> {
+        let mut sought = 0;
+        let field = |field: &Field| {
+            let field = compile(trie, &field.source, sought);
+            sought += usize::from(matches!(field, CompiledField::Sought { .. }));
+            field
+        };
+        let fields = fields.iter().map(field).collect();
+        let dfas = predicates.iter().enumerate().map(compile_regex).collect::<Result<_, _>>()?;
+        Ok(Tables { fields, predicates, dfas, sought })
+    }
+
+    pub(super) fn field(&self, field: FieldId) -> Option<&CompiledField> {
         self.fields.get(field.0 as usize)
     }
 }
 
-fn compile_field(trie: &mut PathTrie, source: &FieldSource) -> CompiledField {
+fn compile_scope(scope: Scope) -> Result<CompiledScope, CompileError> {
+    let Scope { fields, predicates, condition } = scope;
+    let mut trie = PathTrie::new(Root::Value);
+    let compile = |trie: &mut PathTrie, source: &FieldSource, slot| match source {
+        FieldSource::Path(path) if path.is_empty() => {
+            CompiledField::Path { walk: trie.root(), literal: trie.root() }
+        }
+        source => compile_field(trie, source, slot),
+    };
+    let tables = Tables::new(&mut trie, &fields, predicates, compile)?;
+    Ok(CompiledScope { trie, tables, condition })
+}
+
+fn compile_field(trie: &mut PathTrie, source: &FieldSource, slot: usize) -> CompiledField {
     match source {
+        FieldSource::Path(path) if path.split('.').any(|part| index_of(part).is_some()) => {
+            CompiledField::Sought { slot, sought: compile_indexed(trie, path) }
+        }
         FieldSource::Path(path) => {
             CompiledField::Path { walk: trie.insert_walk(path), literal: trie.insert_literal(path) }
         }
         FieldSource::Calculated(calculation) => CompiledField::Calculated(calculation.clone()),
-        FieldSource::Leaves => CompiledField::Leaves,
+        FieldSource::Leaves => CompiledField::Sought { slot, sought: Sought::Leaves },
     }
+}
+
+/// A path with indices: each begins a walk of its own inside the element.
+fn compile_indexed(trie: &mut PathTrie, path: &str) -> Sought {
+    let mut hops: Vec<Hop> = Vec::new();
+    let mut place = trie.root();
+    for part in path.split('.') {
+        let trie = hops.last_mut().map_or(&mut *trie, |hop| &mut hop.trie);
+        match index_of(part) {
+            None => place = trie.insert(place, part),
+            Some((key, index)) => {
+                let array = trie.insert(place, key);
+                let trie = PathTrie::new(Root::Value);
+                place = trie.root();
+                hops.push(Hop { array, index, trie });
+            }
+        }
+    }
+    Sought::Indexed { hops, end: place }
 }
 
 fn compile_regex(

@@ -1,37 +1,75 @@
 //! The boolean part of every rule over the values of one event.
 
 mod calculate;
+mod check;
 mod compiled;
 mod fold;
+mod members;
 mod number;
+mod sought;
 mod test;
 mod value;
 
 pub use compiled::CompileError;
-pub(crate) use compiled::{Compiled, CompiledField};
+pub(crate) use compiled::Compiled;
 pub(crate) use value::Value;
 
-use crate::scan::Spans;
+use crate::scan::{NO_NODE, Scanner, Span, Spans};
 use calculate::Outcome;
+use compiled::{CompiledField, Tables};
+use sought::Found;
 use tripwasm_plan::{Condition, Decimal, FieldId, PredicateId, Test, Timestamp};
 
 /// Buffers of a matcher, reused from event to event.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Scratch {
+    buffers: Buffers,
+    /// Parallel to the plan's scopes.
+    scopes: Vec<ScopeScratch>,
+}
+
+/// Buffers for one member of an array.
+#[derive(Debug, Default, Clone)]
+struct ScopeScratch {
+    scanner: Scanner,
+    buffers: Buffers,
+}
+
+/// What is known of one event, or one member.
+#[derive(Debug, Default, Clone)]
+struct Buffers {
     /// Per predicate: not asked yet, or its answer.
     answers: Vec<Option<bool>>,
     /// Per field: the outcome of its calculation, once asked for.
     outcomes: Vec<Option<Outcome>>,
+    /// Per sought field.
+    found: Vec<Found>,
+    /// For the elements that indices pick.
+    scanner: Scanner,
     /// Text folded or decoded for one comparison.
     folded: String,
 }
 
-/// One event and the rules, asking each question once.
+/// One event, or one member of an array, and the conditions over it, asking each question once.
 pub(crate) struct Matcher<'e> {
     compiled: &'e Compiled,
+    tables: &'e Tables,
     line: &'e str,
     spans: &'e Spans,
-    scratch: &'e mut Scratch,
+    buffers: &'e mut Buffers,
+    /// Of the scopes that members are held against.
+    scopes: &'e mut [ScopeScratch],
+}
+
+impl Buffers {
+    fn begin(&mut self, tables: &Tables) {
+        self.answers.clear();
+        self.answers.resize(tables.predicates.len(), None);
+        self.outcomes.clear();
+        self.outcomes.resize(tables.fields.len(), None);
+        self.found.resize_with(tables.sought, Found::default);
+        self.found.iter_mut().for_each(|found| found.is_known = false);
+    }
 }
 
 impl<'e> Matcher<'e> {
@@ -42,11 +80,10 @@ impl<'e> Matcher<'e> {
         spans: &'e Spans,
         scratch: &'e mut Scratch,
     ) -> Matcher<'e> {
-        scratch.answers.clear();
-        scratch.answers.resize(compiled.predicates.len(), None);
-        scratch.outcomes.clear();
-        scratch.outcomes.resize(compiled.fields.len(), None);
-        Matcher { compiled, line, spans, scratch }
+        let Scratch { buffers, scopes } = scratch;
+        buffers.begin(&compiled.tables);
+        scopes.resize_with(compiled.scopes.len(), ScopeScratch::default);
+        Matcher { compiled, tables: &compiled.tables, line, spans, buffers, scopes }
     }
 
     /// Whether the condition holds. Recursion follows the rule, whose nesting the build bounds.
@@ -109,19 +146,19 @@ impl<'e> Matcher<'e> {
     }
 
     fn answer(&mut self, id: PredicateId) -> bool {
-        if let Some(Some(answer)) = self.scratch.answers.get(id.0 as usize) {
+        if let Some(Some(answer)) = self.buffers.answers.get(id.0 as usize) {
             return *answer;
         }
         let answer = self.ask(id);
-        if let Some(place) = self.scratch.answers.get_mut(id.0 as usize) {
+        if let Some(place) = self.buffers.answers.get_mut(id.0 as usize) {
             *place = Some(answer);
         }
         answer
     }
 
     fn ask(&mut self, id: PredicateId) -> bool {
-        let compiled = self.compiled;
-        let Some(predicate) = compiled.predicates.get(id.0 as usize) else { return false };
+        let tables = self.tables;
+        let Some(predicate) = tables.predicates.get(id.0 as usize) else { return false };
         self.calculate(predicate.field);
         match &predicate.test {
             Test::Exists => self.is_present(predicate.field),
@@ -136,39 +173,41 @@ impl<'e> Matcher<'e> {
                     .filter_map(|value| value.scalar_text())
                     .any(|text| others.iter().any(|other| test::refers(&text, other, *reference, *case)))
             }
+            Test::Members { quantifier, scope } => self.members_fit(predicate.field, *quantifier, *scope),
             test => {
-                let mut folded = core::mem::take(&mut self.scratch.folded);
-                let dfa = compiled.dfas.get(id.0 as usize).and_then(Option::as_ref);
+                let mut folded = core::mem::take(&mut self.buffers.folded);
+                let dfa = tables.dfas.get(id.0 as usize).and_then(Option::as_ref);
                 let passes =
                     self.values(predicate.field).any(|value| test::passes(test, &value, dfa, &mut folded));
-                self.scratch.folded = folded;
+                self.buffers.folded = folded;
                 passes
             }
         }
     }
 
     fn is_present(&self, field: FieldId) -> bool {
-        match self.compiled.field(field) {
-            Some(CompiledField::Path { walk, literal }) => {
-                self.spans.is_present(*literal) || self.spans.is_present(*walk)
-            }
-            Some(CompiledField::Calculated(_)) => {
-                !matches!(self.outcome(field), None | Some(Outcome::Absent))
-            }
-            Some(CompiledField::Leaves) | None => false,
-        }
+        let is_calculated = !matches!(self.outcome(field), None | Some(Outcome::Absent));
+        is_calculated || self.spans_of(field).next().is_some()
     }
 
-    /// The values of a field; a calculated one has been calculated before.
+    /// The values of a field; a calculated or sought one has been calculated before.
     fn values(&self, field: FieldId) -> impl Iterator<Item = Value<'_>> {
-        let (node, calculated) = match self.compiled.field(field) {
+        let outcome = self.outcome(field).and_then(|outcome| self.outcome_value(outcome));
+        self.spans_of(field).map(|span| Value::of_span(span, self.line)).chain(outcome)
+    }
+
+    /// The values of a field that stand in the event; none of a calculated one.
+    fn spans_of(&self, field: FieldId) -> impl Iterator<Item = &Span> {
+        let (node, found) = match self.tables.field(field) {
             Some(CompiledField::Path { walk, literal }) => {
                 (if self.spans.is_present(*literal) { *literal } else { *walk }, None)
             }
-            Some(CompiledField::Calculated(_)) => (crate::scan::NO_NODE, self.outcome(field)),
-            Some(CompiledField::Leaves) | None => (crate::scan::NO_NODE, None),
+            Some(CompiledField::Sought { slot, .. }) => (NO_NODE, self.buffers.found.get(*slot)),
+            Some(CompiledField::Calculated(_)) | None => (NO_NODE, None),
         };
-        let from_path = self.spans.of(node).map(|(_, span)| Value::of_span(span, self.line));
-        from_path.chain(calculated.and_then(|outcome| self.outcome_value(outcome)))
+        self.spans.of(node).chain(found.into_iter().flat_map(|found| &found.spans))
     }
 }
+
+#[cfg(test)]
+mod tests;

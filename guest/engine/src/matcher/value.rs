@@ -19,7 +19,7 @@ pub(crate) enum Value<'e> {
 
 impl<'e> Value<'e> {
     pub(crate) fn of_span(span: &Span, line: &'e str) -> Value<'e> {
-        let raw = line.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let raw = line.get(span.inside()).unwrap_or_default();
         match span.kind {
             Kind::Null => Value::Null,
             Kind::True => Value::Bool(true),

@@ -3,26 +3,32 @@
 //! There is no tree of the event and no recursion: a stack of open containers, a position in the trie of wanted
 //! paths, and a list of spans. All buffers are reused from event to event.
 
+mod date;
+mod elements;
 mod json;
+mod leaves;
 mod lines;
 mod spans;
 mod time;
 mod trie;
 
+pub(crate) use elements::{element, elements};
 pub(crate) use json::{compact, push_json_string, unescape};
+pub(crate) use leaves::leaves;
 pub(crate) use lines::{Lines, line_object_end};
 pub(crate) use spans::{Kind, Span, Spans};
-pub(crate) use time::{number_time, text_time};
-pub(crate) use trie::{NO_NODE, PathTrie};
+pub(crate) use time::{Moment, number_time, text_time};
+pub(crate) use trie::{NO_NODE, NodeId, PathTrie, Root};
 
 use crate::finding::Reason;
 use crate::limits::{EVENT_BYTES_MAX, NESTING_DEPTH_MAX};
+use core::ops::Range;
 use json::{after_literal, after_number, after_string, skip_space};
-use trie::NodeId;
 
 /// Reads events one after the other.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Scanner {
+    begins_at: Root,
     stack: Vec<Frame>,
     spans: Spans,
     /// Number of the object in which a trie node was last met, and how many spans there were then.
@@ -72,10 +78,26 @@ impl Scanner {
 
     /// Scans one event. Afterwards [`Scanner::spans`] holds its wanted values.
     pub(crate) fn scan(&mut self, trie: &PathTrie, text: &str) -> Result<(), Reason> {
+        self.scan_from(trie, text, 0)?;
+        let is_object = text.as_bytes().get(skip_space(text.as_bytes(), 0)) == Some(&b'{');
+        if is_object { Ok(()) } else { Err(Reason::NotAnObject) }
+    }
+
+    /// Scans one value in the text of an event. Spans are places in that text.
+    pub(crate) fn scan_value(
+        &mut self,
+        trie: &PathTrie,
+        text: &str,
+        value: Range<usize>,
+    ) -> Result<(), Reason> {
+        self.scan_from(trie, text.get(..value.end).ok_or(Reason::Malformed)?, value.start)
+    }
+
+    /// Scans the value that stands from `start` to the end.
+    fn scan_from(&mut self, trie: &PathTrie, text: &str, start: usize) -> Result<(), Reason> {
         self.begin(trie);
         let bytes = text.as_bytes();
-        let mut at = skip_space(bytes, 0);
-        let is_object = bytes.get(at) == Some(&b'{');
+        let mut at = skip_space(bytes, start);
         let mut next = Next::Value;
         let mut node = trie.root();
         loop {
@@ -96,7 +118,7 @@ impl Scanner {
             at = skip_space(bytes, at);
         }
         self.spans.link();
-        if is_object { Ok(()) } else { Err(Reason::NotAnObject) }
+        Ok(())
     }
 
     /// The wanted values of the last event.
@@ -115,6 +137,7 @@ impl Scanner {
     }
 
     fn begin(&mut self, trie: &PathTrie) {
+        self.begins_at = trie.begins_at();
         self.stack.clear();
         self.spans.clear(trie.len());
         self.met.resize(trie.len(), (0, 0));
@@ -143,7 +166,8 @@ impl Scanner {
         };
         if node != NO_NODE {
             let quotes = usize::from(matches!(kind, Kind::Text | Kind::EscapedText));
-            self.spans.push(node, kind, start + quotes, end - quotes);
+            let span = Span::apart(kind, start + quotes, end - quotes);
+            self.spans.push(node, self.is_in_array(), span);
         }
         *at = end;
         Ok(Flow::Go(Next::CommaOrEnd))
@@ -153,16 +177,22 @@ impl Scanner {
         if self.stack.len() >= NESTING_DEPTH_MAX {
             return Err(Reason::TooDeep);
         }
-        let span = (node != NO_NODE && !self.stack.is_empty()).then(|| self.spans.push(node, kind, *at, *at));
+        let is_event = self.stack.is_empty() && self.begins_at == Root::Event;
+        let is_element = self.is_in_array();
+        let span = (node != NO_NODE && !is_event)
+            .then(|| self.spans.push(node, is_element, Span::apart(kind, *at, *at)));
         let is_object = kind == Kind::Object;
         if is_object {
             self.objects += 1;
         }
-        // At the top, an array has no members that a path could name.
-        let node = if is_object || !self.stack.is_empty() { node } else { NO_NODE };
+        let node = if is_event && !is_object { NO_NODE } else { node };
         self.stack.push(Frame { node, object: if is_object { self.objects } else { 0 }, span });
         *at += 1;
         Ok(Flow::Go(if is_object { Next::KeyOrEnd } else { Next::ValueOrEnd }))
+    }
+
+    fn is_in_array(&self) -> bool {
+        self.stack.last().is_some_and(|top| top.object == 0)
     }
 
     fn close(&mut self, end: usize) -> Result<Flow, Reason> {
@@ -231,6 +261,10 @@ impl Scanner {
         };
         if self.stack.len() == 1 && key.starts_with("tripwasm") {
             self.reserved.push(key.to_owned());
+        }
+        // A whole path as a key counts at the top alone, not in elements of an array at the top.
+        if top.node == trie.root() && self.stack.len() > 1 && key.contains('.') {
+            return NO_NODE;
         }
         let child = trie.child(top.node, key);
         if let Some(met) = self.met.get_mut(child as usize) {

@@ -1,6 +1,7 @@
 //! Where the wanted values of one event stand.
 
 use super::trie::{NO_NODE, NodeId};
+use core::ops::Range;
 
 /// JSON types, as far as their text differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +24,28 @@ pub(crate) struct Span {
     node: NodeId,
     next: u32,
     pub(crate) kind: Kind,
+    /// Whether it is an element of an array that stands at the same path.
+    pub(crate) is_element: bool,
     pub(crate) start: u32,
     pub(crate) end: u32,
+}
+
+impl Span {
+    /// A value that no place of a trie holds.
+    pub(super) fn apart(kind: Kind, start: usize, end: usize) -> Span {
+        Span { node: NO_NODE, next: END, kind, is_element: false, start: start as u32, end: end as u32 }
+    }
+
+    /// Where its text stands; of a string what is between the quotes.
+    pub(crate) fn inside(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// Where its JSON text stands.
+    pub(crate) fn json(&self) -> Range<usize> {
+        let quotes = usize::from(matches!(self.kind, Kind::Text | Kind::EscapedText));
+        (self.start as usize).saturating_sub(quotes)..self.end as usize + quotes
+    }
 }
 
 const END: u32 = u32::MAX;
@@ -38,22 +59,18 @@ pub(crate) struct Spans {
 
 impl Spans {
     /// The values at a place of the trie, none if the path is absent.
-    pub(crate) fn of(&self, node: NodeId) -> impl Iterator<Item = (u32, &Span)> {
+    pub(crate) fn of(&self, node: NodeId) -> impl Iterator<Item = &Span> {
         let mut at = self.heads.get(node as usize).copied().unwrap_or(END);
         core::iter::from_fn(move || {
             let span = self.all.get(at as usize)?;
-            Some((core::mem::replace(&mut at, span.next), span))
+            at = span.next;
+            Some(span)
         })
     }
 
     /// Whether the path is there at all, be it null.
     pub(crate) fn is_present(&self, node: NodeId) -> bool {
         self.heads.get(node as usize).is_some_and(|&head| head != END)
-    }
-
-    /// The value with this number.
-    pub(crate) fn get(&self, index: u32) -> Option<&Span> {
-        self.all.get(index as usize)
     }
 
     pub(super) fn clear(&mut self, nodes: usize) {
@@ -70,8 +87,9 @@ impl Spans {
         self.all.len() as u32
     }
 
-    pub(super) fn push(&mut self, node: NodeId, kind: Kind, start: usize, end: usize) -> u32 {
-        self.all.push(Span { node, next: END, kind, start: start as u32, end: end as u32 });
+    /// Adds a value, and gives its number.
+    pub(super) fn push(&mut self, node: NodeId, is_element: bool, span: Span) -> u32 {
+        self.all.push(Span { node, is_element, ..span });
         self.len() - 1
     }
 

@@ -1,17 +1,13 @@
 use super::*;
 
 fn trie(paths: &[&str]) -> (PathTrie, Vec<(NodeId, NodeId)>) {
-    let mut trie = PathTrie::new();
+    let mut trie = PathTrie::new(Root::Event);
     let nodes = paths.iter().map(|path| (trie.insert_walk(path), trie.insert_literal(path))).collect();
     (trie, nodes)
 }
 
 fn texts(scanner: &Scanner, node: NodeId, line: &str) -> Vec<String> {
-    scanner
-        .spans()
-        .of(node)
-        .map(|(_, span)| line[span.start as usize..span.end as usize].to_owned())
-        .collect()
+    scanner.spans().of(node).map(|span| line[span.inside()].to_owned()).collect()
 }
 
 #[test]

@@ -1,12 +1,54 @@
 //! Event times: RFC 3339, and Panther's `2024-06-02 20:16:32.000000000`.
 
-use tripwasm_plan::Timestamp;
+use super::date::Date;
+use tripwasm_plan::{TimePart, Timestamp};
 
 const YEAR_9999_END: Timestamp = 253_402_300_799_999;
 const YEAR_0_START: Timestamp = -62_167_219_200_000;
+const MINUTES_A_DAY: i64 = 24 * 60;
+
+/// What calendar and clock show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    date: Date,
+    hour: i64,
+    minute: i64,
+}
 
 /// The time a text says; no zone means UTC, and what is below a millisecond is cut.
 pub(crate) fn text_time(text: &str) -> Option<Timestamp> {
+    read(text).map(|(_, time)| time)
+}
+
+impl Moment {
+    /// As a text says it that is a time, whatever its offset.
+    pub(crate) fn of_text(text: &str) -> Option<Moment> {
+        read(text).map(|(moment, _)| moment)
+    }
+
+    /// In UTC, of a JSON number that is a time.
+    pub(crate) fn of_number(number: &str) -> Option<Moment> {
+        let minutes = number_time(number)?.div_euclid(60 * 1000);
+        let of_day = minutes.rem_euclid(MINUTES_A_DAY);
+        let date = Date::of_days_since_epoch(minutes.div_euclid(MINUTES_A_DAY));
+        Some(Moment { date, hour: of_day / 60, minute: of_day % 60 })
+    }
+
+    /// One part of it.
+    pub(crate) fn part(&self, part: TimePart) -> i64 {
+        match part {
+            TimePart::Minute => self.minute,
+            TimePart::Hour => self.hour,
+            TimePart::Day => self.date.day,
+            TimePart::Week => self.date.week(),
+            TimePart::Month => self.date.month,
+            TimePart::Year => self.date.year,
+        }
+    }
+}
+
+/// What a text shows, and the time that it means.
+fn read(text: &str) -> Option<(Moment, Timestamp)> {
     let mut at = Reader { rest: text.as_bytes() };
     let year = at.digits(4)?;
     at.one_of(b"-")?;
@@ -21,16 +63,13 @@ pub(crate) fn text_time(text: &str) -> Option<Timestamp> {
     let second = at.digits(2)?;
     let millisecond = at.fraction()?;
     let offset_minutes = at.offset()?;
-    let in_range = (1..=12).contains(&month)
-        && (1..=days_in_month(year, month)).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-    if !in_range || !at.rest.is_empty() {
+    let date = Date { year, month, day };
+    if !at.rest.is_empty() || !date.is_valid() || hour >= 24 || minute >= 60 || second > 60 {
         return None;
     }
-    let minutes = (days_since_epoch(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
-    in_calendar((minutes * 60 + second) * 1000 + millisecond)
+    let minutes = date.days_since_epoch() * MINUTES_A_DAY + hour * 60 + minute - offset_minutes;
+    let time = in_calendar((minutes * 60 + second) * 1000 + millisecond)?;
+    Some((Moment { date, hour, minute }, time))
 }
 
 /// The time a JSON number says: milliseconds since the epoch.
@@ -94,29 +133,39 @@ impl Reader<'_> {
     }
 }
 
-fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        2 => 28 + i64::from(is_leap(year)),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days of the proleptic Gregorian calendar, counted in years that begin in March so that leap days come last.
-fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days_before_month = (153 * month + 2) / 5;
-    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + days_before_month + day
-        - 719_469
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{number_time, text_time};
+    use super::{Moment, number_time, text_time};
+    use tripwasm_plan::TimePart;
+
+    #[test]
+    fn parts_are_those_written_and_numbers_are_utc() {
+        let parts = |moment: Option<Moment>| {
+            use TimePart::{Day, Hour, Minute, Month, Week, Year};
+            moment.map(|moment| [Year, Month, Day, Hour, Minute, Week].map(|part| moment.part(part)))
+        };
+        for (text, expected) in [
+            ("2023-07-10T11:42:00Z", Some([2023, 7, 10, 11, 42, 28])),
+            ("2024-12-31 23:59:60.5", Some([2024, 12, 31, 23, 59, 1])),
+            ("2021-01-03t01:02:03-23:59", Some([2021, 1, 3, 1, 2, 53])),
+            ("2010-01-01T00:00:00Z", Some([2010, 1, 1, 0, 0, 53])),
+            ("0000-01-01T00:00:00Z", Some([0, 1, 1, 0, 0, 52])),
+            ("0000-01-01T00:00:00+00:01", None),
+            ("2023-02-29T00:00:00Z", None),
+            ("1688989320000", None),
+        ] {
+            assert_eq!(parts(Moment::of_text(text)), expected, "{text}");
+        }
+        for (number, expected) in [
+            ("0", Some([1970, 1, 1, 0, 0, 1])),
+            ("-1", Some([1969, 12, 31, 23, 59, 1])),
+            ("1688989320000", Some([2023, 7, 10, 11, 42, 28])),
+            ("951868799999.9", Some([2000, 2, 29, 23, 59, 9])),
+            ("1e300", None),
+        ] {
+            assert_eq!(parts(Moment::of_number(number)), expected, "{number}");
+        }
+    }
 
     #[test]
     fn times_are_read_as_utc() {

@@ -6,9 +6,20 @@ pub(crate) type NodeId = u32;
 /// The place of everything that no path wants.
 pub(crate) const NO_NODE: NodeId = NodeId::MAX;
 
+/// Where paths begin.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// At the event. It is no value itself, and if it is an array, its elements are none.
+    #[default]
+    Event,
+    /// At a value inside the event, which is one itself.
+    Value,
+}
+
 /// Wanted paths. A path `a.b` has two places: the member `b` of `a`, and the top-level member `a.b`.
 #[derive(Debug, Clone)]
 pub(crate) struct PathTrie {
+    begins_at: Root,
     nodes: Vec<Node>,
 }
 
@@ -20,8 +31,12 @@ struct Node {
 }
 
 impl PathTrie {
-    pub(crate) fn new() -> PathTrie {
-        PathTrie { nodes: vec![Node { parent: NO_NODE, children: Vec::new() }] }
+    pub(crate) fn new(begins_at: Root) -> PathTrie {
+        PathTrie { begins_at, nodes: vec![Node { parent: NO_NODE, children: Vec::new() }] }
+    }
+
+    pub(super) fn begins_at(&self) -> Root {
+        self.begins_at
     }
 
     pub(crate) fn root(&self) -> NodeId {
@@ -59,7 +74,8 @@ impl PathTrie {
         true
     }
 
-    fn insert(&mut self, parent: NodeId, key: &str) -> NodeId {
+    /// The place of a member of what is at `parent`.
+    pub(crate) fn insert(&mut self, parent: NodeId, key: &str) -> NodeId {
         let fresh = self.nodes.len() as NodeId;
         let Some(place) = self.nodes.get_mut(parent as usize) else { return NO_NODE };
         match place.children.binary_search_by(|(have, _)| (**have).cmp(key)) {
