@@ -67,15 +67,15 @@ fn rules(map: &Map, filter: &Entry, notes: &mut Notes<'_>) {
 
 /// A filter's condition is joined to the rule's with `and`, whatever the specification's example suggests.
 fn polarity(map: &Map, notes: &mut Notes<'_>) {
-    let Some(node) = map.get("condition") else { return };
-    let Some(text) = node.as_text() else { return };
-    let is_negated = text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "not");
-    if !is_negated {
+    let Some(condition) = map.get("condition") else { return };
+    let one = std::slice::from_ref(condition);
+    for node in condition.as_list().unwrap_or(one) {
+        let Some(text) = node.as_text() else { continue };
+        if text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "not") {
+            continue;
+        }
         let message = format!("the filtered rules match only where `{text}` holds");
-        let remedy = match text.contains(' ') {
-            true => format!("write `not ({text})` to leave out what it describes"),
-            false => format!("write `not {text}` to leave out what it describes"),
-        };
-        notes.warning(node.span, message, remedy);
+        let negated = if text.contains(' ') { format!("not ({text})") } else { format!("not {text}") };
+        notes.warning(node.span, message, format!("write `{negated}` to leave out what it describes"));
     }
 }

@@ -5,6 +5,8 @@ use super::{
     condition::{self, Named},
     field::Owner,
     filter::Filter,
+    member::SCOPE_DEPTH_MAX,
+    path::{self, Brackets, FieldPath},
 };
 use crate::{
     diagnostic::Notes,
@@ -109,14 +111,18 @@ fn refuse_correlation_keys(draft: &Draft<'_>, notes: &mut Notes<'_>) {
 
 /// A name in `strict` that no selection reads is a slip.
 pub(crate) fn strict_fields(draft: &Draft<'_>, detection: Option<&Map>, notes: &mut Notes<'_>) {
-    let mut read = BTreeSet::new();
+    let mut fields = FieldsRead {
+        brackets: Brackets::of_version(draft.document.sigma_version()),
+        unheard: Notes::new(notes.source()),
+        names: BTreeSet::new(),
+    };
     for entry in detection.iter().flat_map(|map| &map.entries) {
-        fields_read(&entry.node, &mut read);
+        fields.add(&entry.node);
     }
     for entry in draft.block.fields.iter().flat_map(|map| &map.entries) {
-        fields_read(&entry.node, &mut read);
+        fields.add(&entry.node);
     }
-    let read: Vec<&str> = read.into_iter().collect();
+    let read: Vec<&str> = fields.names.iter().map(String::as_str).collect();
     for (name, span) in &draft.block.strict {
         if !read.contains(name) {
             let message = format!("`strict` names `{name}`, which no selection of this rule reads");
@@ -125,16 +131,32 @@ pub(crate) fn strict_fields(draft: &Draft<'_>, detection: Option<&Map>, notes: &
     }
 }
 
-/// The keys of all maps inside, without modifiers.
-fn fields_read<'n>(node: &'n Node, read: &mut BTreeSet<&'n str>) {
-    for item in node.as_list().unwrap_or_default() {
-        fields_read(item, read);
-    }
-    for entry in node.as_map().iter().flat_map(|map| &map.entries) {
-        let field = entry.key.split('|').next().unwrap_or_default();
-        read.insert(field);
-        // Inside a member of an array, what stands behind the selector is the field's name.
-        read.extend(field.match_indices("].").filter_map(|(at, _)| field.get(at + 2..)));
-        fields_read(&entry.node, read);
+/// Names of fields as comparisons know them: inside a member of an array, what stands behind the selector.
+struct FieldsRead<'s> {
+    brackets: Brackets,
+    unheard: Notes<'s>,
+    names: BTreeSet<String>,
+}
+
+impl FieldsRead<'_> {
+    /// The keys of all maps inside, without modifiers.
+    fn add(&mut self, node: &Node) {
+        for item in node.as_list().unwrap_or_default() {
+            self.add(item);
+        }
+        for entry in node.as_map().iter().flat_map(|map| &map.entries) {
+            let mut field = entry.key.split('|').next().unwrap_or_default().to_owned();
+            for _ in 0..=SCOPE_DEPTH_MAX {
+                match path::read(&field, self.brackets, entry.key_span, &mut self.unheard) {
+                    Some(FieldPath::Members { inside, .. }) => field = inside,
+                    Some(FieldPath::Plain { path, .. }) => {
+                        self.names.extend(Some(path).filter(|path| !path.is_empty()));
+                        break;
+                    }
+                    None => break,
+                }
+            }
+            self.add(&entry.node);
+        }
     }
 }

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use tripwasm_plan::{Condition, Field, FieldId, FieldSource, Quantifier, Scope, Test};
 
 /// Deepest nesting of arrays inside members of arrays, which lowering and engine follow by recursion.
-const SCOPE_DEPTH_MAX: usize = 8;
+pub(crate) const SCOPE_DEPTH_MAX: usize = 8;
 
 /// The name of the member itself inside a block.
 pub(crate) const MEMBER: &str = ".";
