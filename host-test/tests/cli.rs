@@ -302,3 +302,106 @@ fn a_closed_pipe_ends_quietly() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
 }
+
+const FILTER: &str = "\
+title: Known automation
+id: 5f0a4c8e-6a58-4a0c-9a70-7a3a3c1d0002
+name: known_automation
+logsource: { product: aws, service: cloudtrail }
+filter:
+  rules: [stop_logging]
+  automation: { userAgent: terraform }
+  condition: not automation
+";
+
+#[test]
+fn a_filter_that_hides_a_rules_own_positive_test_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let inverted = FILTER.replace("condition: not automation", "condition: automation");
+    let failing = RULE.replacen("expect: none", "expect: match", 1);
+    // Files, what `build` says, and with which code it ends.
+    let cases = [
+        (
+            vec![("rule.yml", RULE.to_owned()), ("filter.yml", FILTER.to_owned())],
+            "cloudtrail.wasm: 1 rule",
+            0,
+        ),
+        (
+            vec![("rule.yml", RULE.to_owned()), ("filter.yml", inverted.clone())],
+            "error: filter `known_automation` (filter.yml:1) hides what rule `stop_logging` is to find: its test `found` \
+             (rule.yml:13) fails with it",
+            2,
+        ),
+        (
+            vec![("both.yml", format!("{inverted}---\n{RULE}"))],
+            "filter `known_automation` (both.yml:1) hides what rule `stop_logging` is to find",
+            2,
+        ),
+        (
+            vec![("rule.yml", format!("{RULE}---\n{inverted}"))],
+            "filter `known_automation` (rule.yml:20) hides what rule `stop_logging` is to find",
+            2,
+        ),
+        // Not the filter's fault: the test fails without it, too.
+        (vec![("rule.yml", failing), ("filter.yml", FILTER.to_owned())], "cloudtrail.wasm: 1 rule", 0),
+    ];
+    for (files, message, code) in cases {
+        let folder = TempDir::new_in(path).unwrap();
+        let mut arguments = vec!["build"];
+        for (name, text) in &files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            arguments.push(name);
+        }
+        let output = tripwasm(folder.path(), &arguments, b"");
+        assert!(said(&output).contains(message), "{message}\n{}", said(&output));
+        assert_eq!(output.status.code(), Some(code), "{message}");
+        assert_eq!(folder.path().join("cloudtrail.wasm").exists(), code == 0, "{message}");
+    }
+}
+
+const PANTHER: &str = "\
+AnalysisType: rule
+RuleID: AWS.Trail.Stopped
+LogTypes: [AWS.CloudTrail]
+Severity: High
+Detection:
+  - KeyPath: eventName
+    Condition: IsIn
+    Values: [StopLogging, DeleteTrail]
+Tests:
+  - Name: stopped
+    ExpectedResult: true
+    Log: { eventName: StopLogging }
+  - Name: started
+    ExpectedResult: false
+    Log: { eventName: StartLogging }
+";
+
+#[test]
+fn panther_rules_are_imported_all_or_none() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path();
+    let exists = |name: &str| path.join(name).exists();
+    std::fs::write(path.join("a.yml"), PANTHER).unwrap();
+    std::fs::write(path.join("b.yml"), PANTHER.replace("Trail.Stopped", "Trail.Deleted")).unwrap();
+    std::fs::write(path.join("python.py"), "def rule(event):\n    return True\n").unwrap();
+    let refused = |arguments: &[&str], message: &str| {
+        let output = tripwasm(path, &[&["import", "panther"], arguments].concat(), b"");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains(message), "{arguments:?}: {}", said(&output));
+    };
+    refused(&["a.yml", "python.py", "-o", "out"], "python.py");
+    refused(&["a.yml", "a.yml", "-o", "out"], "would both be written to out/aws_trail_stopped.yml");
+    refused(&["absent.yml", "-o", "out"], "cannot read absent.yml");
+    assert!(!exists("out"), "nothing was written");
+    ok(path, &["import", "panther", "a.yml", "b.yml", "-o", "out"], b"");
+    let tested = ok(path, &["test", "out"], b"");
+    assert!(String::from_utf8_lossy(&tested.stdout).contains("4 passed, 0 failed"));
+    std::fs::remove_file(path.join("out/aws_trail_deleted.yml")).unwrap();
+    refused(&["a.yml", "b.yml", "-o", "out"], "nothing was written");
+    assert!(
+        exists("out/aws_trail_stopped.yml") && !exists("out/aws_trail_deleted.yml"),
+        "what was there stays"
+    );
+}

@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod import;
 mod inspect;
 mod learn;
 mod new;
@@ -67,6 +68,8 @@ enum Command {
     Test(test::Arguments),
     /// Send events through a module
     Run(run::Arguments),
+    /// Read another engine's rules into Sigma files
+    Import(import::Arguments),
     /// Feed the baselines of first-seen rules from history, without alerts
     Learn(learn::Arguments),
 }
@@ -85,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Inspect(arguments)) => inspect::run(&arguments),
         Some(Command::Test(arguments)) => test::run(&arguments),
         Some(Command::Run(arguments)) => run::run(arguments),
+        Some(Command::Import(arguments)) => import::run(&arguments),
         Some(Command::Learn(arguments)) => learn::run(&arguments),
     };
     match outcome {

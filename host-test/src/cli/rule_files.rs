@@ -28,6 +28,7 @@ pub(super) struct RuleSet {
     /// With paths as messages show them.
     pub(super) texts: RuleTexts,
     pub(super) compiled: Compiled,
+    on_error: OnError,
 }
 
 /// What becomes of diagnostics that ask for nothing.
@@ -57,7 +58,19 @@ impl RuleSet {
         };
         let on_error = if arguments.keep_going { OnError::KeepGoing } else { OnError::Refuse };
         let compiled = compile(&texts.rules, &texts.packs, texts.config.as_ref(), on_error);
-        Ok(RuleSet { texts, compiled })
+        Ok(RuleSet { texts, compiled, on_error })
+    }
+
+    /// The same rules without the filters that are part of them.
+    pub(super) fn without_filters(&self) -> RuleSet {
+        let mut texts = self.texts.clone();
+        for filter in &self.compiled.filters {
+            if let Some(file) = texts.rules.iter_mut().find(|file| file.path == filter.file) {
+                file.text = without_document(&file.text, filter.line);
+            }
+        }
+        let compiled = compile(&texts.rules, &texts.packs, texts.config.as_ref(), self.on_error);
+        RuleSet { texts, compiled, on_error: self.on_error }
     }
 
     /// Prints errors and warnings, the documents that were left out, and a last line with their numbers.
@@ -171,6 +184,16 @@ pub(super) fn read(path: &Path) -> anyhow::Result<SourceFile> {
     Ok(SourceFile { path: path.display().to_string(), text })
 }
 
+/// Empties the lines of the YAML document that begins at this 1-based line; all others stay where they are.
+fn without_document(text: &str, begin: u32) -> String {
+    let mut inside = false;
+    let keep = |(number, line): (u32, &'_ str)| {
+        inside = number == begin || inside && !line.starts_with("---");
+        if inside { "\n".to_owned() } else { line.to_owned() }
+    };
+    (1..).zip(text.split_inclusive('\n')).map(keep).collect()
+}
+
 fn shared_folder<'a>(files: impl Iterator<Item = &'a SourceFile>) -> PathBuf {
     let folders = files.map(|file| Path::new(&file.path).parent().unwrap_or(Path::new("")).to_owned());
     folders
@@ -183,4 +206,17 @@ fn shared_folder<'a>(files: impl Iterator<Item = &'a SourceFile>) -> PathBuf {
 
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_document;
+
+    #[test]
+    fn one_document_goes_and_the_lines_of_the_others_stay() {
+        let text = "a: 1\n---\nb: 2\nc: 3\n---\nd: 4";
+        assert_eq!(without_document(text, 1), "\n---\nb: 2\nc: 3\n---\nd: 4");
+        assert_eq!(without_document(text, 3), "a: 1\n---\n\n\n---\nd: 4");
+        assert_eq!(without_document(text, 6), "a: 1\n---\nb: 2\nc: 3\n---\n\n");
+    }
 }

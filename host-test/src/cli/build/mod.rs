@@ -1,5 +1,7 @@
 //! `tripwasm build`
 
+mod hidden;
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -68,6 +70,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let runtime = Runtime::new(RuntimeOptions::default())?;
     let wasm = build(&runtime, plan, target, carried)?;
     let module = Module::load(&runtime, &wasm)?;
+    let hidden = hidden::hidden_tests(&runtime, &set, plan, &module)?;
+    if !hidden.is_empty() {
+        hidden.iter().for_each(|message| eprintln!("error: {message}"));
+        eprintln!("{} was not written", arguments.output.display());
+        return Ok(Outcome::Refused);
+    }
     write_whole(&arguments.output, &wasm)?;
     eprintln!(
         "{}: {}, {} bytes, imports none",
