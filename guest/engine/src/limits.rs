@@ -33,7 +33,7 @@ pub const WINDOW_EVENTS_MAX: usize = 4096;
 pub const SPREAD_VALUES_MAX: usize = 4096;
 
 /// Distinct values of an observed field that are counted.
-pub const DISTINCT_VALUES_MAX: usize = 10_000;
+pub const DISTINCT_VALUES_MAX: usize = 1000;
 
 /// Conditions inside calculations inside conditions that evaluation follows at most, by recursion. The build allows 64 and
 /// 32 of them, which nobody nests in each other; this keeps half of a small stack free.

@@ -96,14 +96,15 @@ pub(crate) fn exists(values: &[Node], entry: &Entry, notes: &mut Notes<'_>) -> O
 
 /// A whole number that a part of a time can be.
 fn time_part(value: &Node, test: &FieldTest, notes: &mut Notes<'_>) -> Option<Vec<Test>> {
-    let range = test.part.map(time_part_range)?;
+    let part = test.part?;
+    let range = time_part_range(part);
     let number = match &value.value {
         Value::Number(number) => number.parse::<u32>().ok().filter(|number| range.contains(number)),
         _ => None,
     };
     if number.is_none() {
-        let message =
-            format!("a part of the time `{}` has to be a number, this is {}", test.field, value.described());
+        let (field, part) = (&test.field, time_part_word(part));
+        let message = format!("`{field}|{part}` is compared with {}", value.described());
         let remedy = match range.end() {
             &u32::MAX => "write a year such as `2024`".to_owned(),
             end => format!("write a whole number from {} to {end}", range.start()),
@@ -111,6 +112,17 @@ fn time_part(value: &Node, test: &FieldTest, notes: &mut Notes<'_>) -> Option<Ve
         notes.error(value.span, message, remedy);
     }
     number.map(|number| vec![Test::Number { value: number.to_string(), types: Types::Any }])
+}
+
+fn time_part_word(part: TimePart) -> &'static str {
+    match part {
+        TimePart::Minute => "minute",
+        TimePart::Hour => "hour",
+        TimePart::Day => "day",
+        TimePart::Week => "week",
+        TimePart::Month => "month",
+        TimePart::Year => "year",
+    }
 }
 
 fn time_part_range(part: TimePart) -> RangeInclusive<u32> {
