@@ -91,7 +91,7 @@ pub enum Test {
     },
     /// Members of an array satisfy a condition together (`field[any]` of Sigma's array matching). The field's path
     /// does not step into the array at its end; a value that is no array is one with that value alone, null or absence
-    /// is one without members.
+    /// is one without members. The members of several arrays (`a.b` where `a` is one) count as those of one.
     Members {
         /// How many have to.
         quantifier: Quantifier,
