@@ -5,12 +5,15 @@ use proptest::sample::{Index, select};
 use tripwasm_engine::finding::Alert;
 use tripwasm_engine::reference::Outcome;
 use tripwasm_plan::{Duplicates, Logic, Plan, Rule, Settings, Window};
+use tripwasm_rules::Severity;
 use tripwasm_tests::engines::{
     Component, Engine, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, Sharded, Stepped, batches,
 };
 use tripwasm_tests::generate::{
     DELAY_MAX, Line, correlation_plan, fact_lines, input, line, order_key, plan, redelivered_fact_lines,
+    sigma,
 };
+use tripwasm_tests::rules::diagnose_text;
 
 fn settings(plan: &Plan, lateness_ms: u64, duplicates: Duplicates) -> Settings {
     Settings { lateness_ms, duplicates, ..plan.settings }
@@ -130,6 +133,22 @@ proptest! {
         for engine in [&Native as &dyn Engine, &Resumed] {
             agree(engine, &outcome(engine, &plan, lateness, &input, batch_bytes)?, &expected)?;
         }
+    }
+
+    #[test]
+    fn rules_as_text_build_or_are_refused_and_run_as_the_reference(
+        rules in sigma(), lines in lines(), duplicates in duplicates(),
+    ) {
+        let config = "time: t\nid: id\nplaceholders: { x: [x, 'y*'] }\n";
+        let compiled = diagnose_text(&rules, Some(config));
+        let errors = compiled.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+        prop_assert_eq!(compiled.plan.is_none(), errors.count() > 0);
+        let Some(plan) = compiled.plan else { return Ok(()) };
+        prop_assert_eq!(tripwasm_plan::decode(&tripwasm_plan::encode(&plan)), Ok(plan.clone()));
+        let input = input(&lines, true);
+        let settings = settings(&plan, LATENESS_UNBOUNDED_MS, duplicates);
+        let expected = outcome(&Reference, &plan, settings, &input, 500)?;
+        agree(&Native, &outcome(&Native, &plan, settings, &input, 500)?, &expected)?;
     }
 
     #[test]
