@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 
 use std::time::{Duration, Instant};
-use tripwasm_engine::{Detector, Entry, EventId, Fact, Values};
+use tripwasm_engine::{Detector, Entry, EventId, Fact, Origin, Values};
 use tripwasm_plan::{
     Action, Comparison, Condition, Correlation, Decimal, Logic, Measure, Operator, Order, Plan, Reads, Rule,
     RuleIndex, Settings, Source, Window,
@@ -147,6 +147,7 @@ fn fact(time: i64, event: u64, group: u64) -> Fact {
             event_id: Some(EventId::Uuid(mixed.to_le_bytes())),
             event,
             sources: 1,
+            origin: Origin::Event,
             values: Values {
                 tuple: Some(vec![format!("value-{}", event % 7)]),
                 number: Some(Decimal::whole(event % 100)),

@@ -5,7 +5,7 @@ use crate::correlate::{
 };
 use crate::finding::{Alert, Finding, Match, Remark};
 use crate::line::{LineOutcome, LineReader, correlation};
-use crate::matcher::CompileError;
+use crate::matcher::{CompileError, check_plan};
 use crate::scan::Lines;
 use crate::sealed::{self, StateError};
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,7 @@ const SNAPSHOT: u64 = u64::from_le_bytes(*b"snapshot");
 impl Detector {
     /// Lays the plan out. An error means that the plan was not made by the lowering of this version.
     pub fn new(mut plan: Plan) -> Result<Detector, CompileError> {
+        check_plan(&plan)?;
         let rules_hash = xxhash_rust::xxh3::xxh3_64(&tripwasm_plan::encode(&plan));
         let fingerprints = tripwasm_plan::fingerprints(&plan);
         let reader = LineReader::new(&mut plan)?;

@@ -18,7 +18,7 @@ mod sharded;
 mod tag;
 
 pub use correlate::{
-    Carried, Entry, EventId, Eviction, Fact, FactError, LostState, RuleStatistics, Step, Values,
+    Carried, Entry, EventId, Eviction, Fact, FactError, LostState, Origin, RuleStatistics, Step, Values,
 };
 pub use detector::{AlreadyRunning, Detector, Lesson, Report, Statistics, Verdict, VerdictAction};
 pub use id::alert_id;

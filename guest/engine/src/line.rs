@@ -1,6 +1,6 @@
 //! One line: scanned, matched, and cut into facts.
 
-use crate::correlate::{Carried, Entry, EventId, Fact, Values};
+use crate::correlate::{Carried, Entry, EventId, Fact, Origin, Values};
 use crate::finding::{Alert, Reason};
 use crate::matcher::{CompileError, Compiled, Matcher, Scratch};
 use crate::scan::Scanner;
@@ -147,7 +147,7 @@ fn fact(
     let onward = source.onward.iter().zip(&correlation.onward).map(above).collect();
     let sources = u32::try_from(number).ok().and_then(|number| 1u32.checked_shl(number)).unwrap_or(0);
     let event_id = outcome.event_id.as_deref().map(EventId::new);
-    let entry = Entry { time, event_id, event, sources, values, onward };
+    let entry = Entry { time, event_id, event, sources, origin: Origin::Event, values, onward };
     Some(Fact { correlation: index, group, entry })
 }
 

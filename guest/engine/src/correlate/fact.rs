@@ -24,8 +24,10 @@ pub struct Entry {
     pub event_id: Option<EventId>,
     /// Its position in the whole input.
     pub event: u64,
-    /// Which of a temporal correlation's sources matched, one bit each; 0 for other correlations.
+    /// Which of the correlation's sources matched, one bit each; none for those beyond the 32nd.
     pub sources: u32,
+    /// What it is.
+    pub origin: Origin,
     /// What the correlation reads of it.
     pub values: Values,
     /// What the correlations above read of it, parallel to [`tripwasm_plan::Correlation::onward`]; none where it
@@ -33,8 +35,17 @@ pub struct Entry {
     pub onward: Vec<Option<Carried>>,
 }
 
+/// What enters a correlation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// An event, which may be delivered again.
+    Event,
+    /// An alert of a correlation below, which has removed duplicates already.
+    Alert,
+}
+
 /// What a correlation measures and tells of an event.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Values {
     /// The tuple that `value_count` counts; none if a field of it is absent or null.
     pub tuple: Option<Vec<String>>,
@@ -45,7 +56,7 @@ pub struct Values {
 }
 
 /// What an event brings to a correlation above.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Carried {
     /// Its group there.
     pub group: Vec<String>,
@@ -91,9 +102,26 @@ impl Entry {
         (self.time, self.event_id.as_ref(), self.event)
     }
 
-    /// Whether the other is a delivery of the same event.
-    pub(super) fn is_delivery_of(&self, other: &Entry) -> bool {
+    /// Whether the other has the same time and id.
+    pub(super) fn is_like(&self, other: &Entry) -> bool {
         self.event_id.is_some() && self.time == other.time && self.event_id == other.event_id
+    }
+
+    /// Takes in what another source, or another alert, says of the same event; false if that changes nothing. Values are
+    /// those of the first source, in the rule's order, and the least of them, so that the order of arrival does not count.
+    pub(crate) fn unite(&mut self, other: Entry) -> bool {
+        let rank = |entry: &Entry| entry.sources.trailing_zeros();
+        let is_first =
+            (rank(&other), &other.values, &other.onward) < (rank(self), &self.values, &self.onward);
+        let changes = is_first || other.sources & !self.sources != 0;
+        if is_first {
+            (self.values, self.onward) = (other.values, other.onward);
+        }
+        self.sources |= other.sources;
+        if other.origin == Origin::Event {
+            self.origin = Origin::Event;
+        }
+        changes
     }
 
     /// Estimate of the memory it takes.
@@ -157,6 +185,7 @@ impl Firing {
                         event_id: self.event_id.clone(),
                         event: self.event,
                         sources: 1u32.checked_shl(onward.source).unwrap_or(0),
+                        origin: Origin::Alert,
                         values: carried.values.clone(),
                         onward: self.onward.get(at + 1..behind).unwrap_or_default().to_vec(),
                     },

@@ -1,10 +1,10 @@
 //! One group of one correlation: what is settled, what is pending, and the alerts announced.
 
-use super::Entry;
 use super::fact::Firing;
 use super::machine::Machine;
 use super::signal::{Phase, Signal, Terms, View};
 use super::spec::Spec;
+use super::{Entry, Origin};
 use crate::alert_id;
 use crate::finding::{Alert, AlertState};
 use crate::limits::PENDING_EVENTS_MAX;
@@ -92,9 +92,11 @@ impl Group {
         let event = entry.event;
         let at = self.pending.partition_point(|other| other.order() < entry.order());
         if let Some(same) = self.pending.get_mut(at).filter(|other| other.order() == entry.order()) {
+            let before = same.bytes();
             if !Rc::make_mut(same).unite(entry) {
                 return Arrival::Duplicate;
             }
+            self.pending_bytes = self.pending_bytes - before + same.bytes();
             self.tail = None;
             self.look_again(terms, key, event, out);
             return Arrival::Entered;
@@ -208,10 +210,11 @@ impl Group {
         }
     }
 
+    /// Whether the event was delivered before; `at` is its place.
     fn is_known(&self, at: usize, entry: &Entry) -> bool {
-        let is_same = |other: Option<&Rc<Entry>>| other.is_some_and(|other| entry.is_delivery_of(other));
-        is_same(at.checked_sub(1).and_then(|before| self.pending.get(before)))
-            || is_same(self.pending.get(at))
+        let before = self.pending.range(..at).rev().take_while(|other| entry.is_like(other));
+        let after = self.pending.range(at..).take_while(|other| entry.is_like(other));
+        entry.origin == Origin::Event && before.chain(after).any(|other| other.origin == Origin::Event)
     }
 
     /// Looks at the pending events anew, in order, where that can open an alert and is not too much work.
@@ -258,22 +261,6 @@ impl Group {
             }
             stays && confirmed != Some(*start)
         });
-    }
-}
-
-impl Entry {
-    /// Takes in what another source says of the same event; false if that is nothing new.
-    pub(crate) fn unite(&mut self, other: Entry) -> bool {
-        let new = other.sources & !self.sources;
-        if new == 0 {
-            return false;
-        }
-        // Values are those of the first source, in the rule's order.
-        if other.sources.trailing_zeros() < self.sources.trailing_zeros() {
-            (self.values, self.onward) = (other.values, other.onward);
-        }
-        self.sources |= new;
-        true
     }
 }
 

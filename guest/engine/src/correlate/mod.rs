@@ -29,7 +29,7 @@ mod store;
 mod watermark;
 
 pub use event_id::EventId;
-pub use fact::{Carried, Entry, Fact, FactError, Values};
+pub use fact::{Carried, Entry, Fact, FactError, Origin, Values};
 pub(crate) use snapshot::CorrelatorState;
 pub use snapshot::LostState;
 pub use statistics::{Eviction, RuleStatistics};

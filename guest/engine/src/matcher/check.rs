@@ -10,7 +10,7 @@ use tripwasm_plan::{
 };
 
 /// Checks every reference of a plan.
-pub(super) fn check_plan(plan: &Plan) -> Result<(), CompileError> {
+pub(crate) fn check_plan(plan: &Plan) -> Result<(), CompileError> {
     let scopes = scope_heights(&plan.scopes)?;
     let mut fields = Vec::with_capacity(plan.fields.len());
     for field in &plan.fields {

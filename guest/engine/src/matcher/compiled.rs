@@ -1,6 +1,5 @@
 //! The plan laid out for matching.
 
-use super::check::check_plan;
 use super::sought::{Hop, Sought, index_of};
 use crate::scan::{NodeId, PathTrie, Root};
 use regex_automata::dfa::sparse;
@@ -80,7 +79,6 @@ pub(super) enum CompiledField {
 impl Compiled {
     /// Takes fields, predicates and scopes out of the plan.
     pub(crate) fn new(plan: &mut Plan) -> Result<Compiled, CompileError> {
-        check_plan(plan)?;
         let mut trie = PathTrie::new(Root::Event);
         let predicates = core::mem::take(&mut plan.predicates);
         let tables = Tables::new(&mut trie, &plan.fields, predicates, compile_field)?;

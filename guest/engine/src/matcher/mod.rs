@@ -10,6 +10,7 @@ mod sought;
 mod test;
 mod value;
 
+pub(crate) use check::check_plan;
 pub use compiled::CompileError;
 pub(crate) use compiled::Compiled;
 pub(crate) use value::Value;

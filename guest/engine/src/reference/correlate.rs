@@ -43,7 +43,7 @@ impl<'p> Facts<'p> {
         for spec in specs(self.plan) {
             for (source, number) in spec.correlation.sources.iter().zip(0..) {
                 if holding.contains(&source.rule)
-                    && let Some(fact) = Fact::of_event(event, number, source)
+                    && let Some(fact) = Fact::of_event(self.plan, event, spec.correlation, number)
                 {
                     self.arrived.entry(spec.index).or_default().push(fact);
                 }
@@ -81,7 +81,7 @@ impl<'p> Facts<'p> {
     fn groups(&mut self, correlation: RuleIndex) -> BTreeMap<Vec<String>, Vec<Fact>> {
         let mut groups: BTreeMap<Vec<String>, Vec<Fact>> = BTreeMap::new();
         let mut arrived = self.arrived.remove(&correlation).unwrap_or_default();
-        // Of two deliveries, that which came first counts, be it an event or an alert that an event made.
+        // Of two deliveries of an event, that which came first counts.
         arrived.sort_by_key(|fact| fact.position);
         for fact in arrived {
             join(groups.entry(fact.reading.group.clone()).or_default(), fact, self.duplicates);

@@ -4,7 +4,9 @@ use super::calculate::Fields;
 use super::json::Json;
 use super::number::is_plain_decimal;
 use std::collections::BTreeSet;
-use tripwasm_plan::{Decimal, Duplicates, FieldId, Onward, Reads, Source, Timestamp};
+use tripwasm_plan::{
+    Correlation, Decimal, Duplicates, FieldId, Logic, Measure, Onward, Plan, Reads, Timestamp,
+};
 
 /// A matching event with a usable time.
 pub(super) struct Event<'e> {
@@ -20,6 +22,8 @@ pub(super) struct Fact {
     pub(super) time: Timestamp,
     pub(super) id: Option<String>,
     pub(super) position: u64,
+    /// Whether an alert of a correlation below made it.
+    pub(super) is_alert: bool,
     /// Positions of the correlation's sources that matched.
     pub(super) sources: BTreeSet<u32>,
     /// As the first of the sources has it.
@@ -30,7 +34,7 @@ pub(super) struct Fact {
 }
 
 /// What a correlation reads of an event.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Reading {
     pub(super) group: Vec<String>,
     /// The measured fields' values, if the event has all of them.
@@ -42,15 +46,30 @@ pub(super) struct Reading {
 }
 
 impl Fact {
-    /// That of an event which the source with this number matched; none if the event joins no group.
-    pub(super) fn of_event(event: &Event<'_>, number: u32, source: &Source) -> Option<Fact> {
+    /// That of an event which the correlation's source with this number matched; none if the event joins no group.
+    pub(super) fn of_event(
+        plan: &Plan,
+        event: &Event<'_>,
+        correlation: &Correlation,
+        number: u32,
+    ) -> Option<Fact> {
+        let source = correlation.sources.get(usize::try_from(number).ok()?)?;
+        let above = source.onward.iter().zip(&correlation.onward);
+        let onward = above.map(|(reads, onward)| {
+            let rule = plan.rules.get(usize::try_from(onward.correlation.0).ok()?)?;
+            match &rule.logic {
+                Logic::Correlation(above) => reading(&above.measure, reads, event.fields),
+                Logic::Detection(_) => None,
+            }
+        });
         Some(Fact {
             time: event.time,
             id: event.id.map(str::to_owned),
             position: event.position,
+            is_alert: false,
             sources: BTreeSet::from([number]),
-            reading: reading(&source.reads, event.fields)?,
-            onward: source.onward.iter().map(|reads| reading(reads, event.fields)).collect(),
+            reading: reading(&correlation.measure, &source.reads, event.fields)?,
+            onward: onward.collect(),
         })
     }
 
@@ -66,6 +85,7 @@ impl Fact {
                     time,
                     id: self.id.clone(),
                     position: self.position,
+                    is_alert: true,
                     sources: BTreeSet::from([consumer.source]),
                     reading: reading.clone(),
                     onward: self.onward.iter().skip(at + 1).take(above).cloned().collect(),
@@ -87,17 +107,19 @@ impl Fact {
 pub(super) fn join(facts: &mut Vec<Fact>, arrived: Fact, duplicates: Duplicates) {
     let same_time = |fact: &&mut Fact| fact.time == arrived.time;
     if let Some(fact) = facts.iter_mut().filter(same_time).find(|fact| fact.position == arrived.position) {
-        if arrived.sources.first() < fact.sources.first() {
+        let rank = |fact: &Fact| (fact.sources.first().copied(), fact.reading.clone(), fact.onward.clone());
+        if rank(&arrived) < rank(fact) {
             fact.reading = arrived.reading;
             fact.onward = arrived.onward;
         }
         fact.sources.extend(arrived.sources);
+        fact.is_alert &= arrived.is_alert;
         return;
     }
     let is_delivered_again = match duplicates {
         Duplicates::Once => {
-            arrived.id.is_some()
-                && facts.iter().any(|fact| fact.time == arrived.time && fact.id == arrived.id)
+            let same = |fact: &Fact| fact.time == arrived.time && fact.id == arrived.id && !fact.is_alert;
+            arrived.id.is_some() && !arrived.is_alert && facts.iter().any(same)
         }
         Duplicates::Count => false,
     };
@@ -106,14 +128,21 @@ pub(super) fn join(facts: &mut Vec<Fact>, arrived: Fact, duplicates: Duplicates)
     }
 }
 
-fn reading(reads: &Reads, fields: &Fields<'_>) -> Option<Reading> {
+fn reading(measure: &Measure, reads: &Reads, fields: &Fields<'_>) -> Option<Reading> {
     let texts = |&field: &FieldId| -> Vec<String> {
         fields.all(field).filter_map(Json::scalar_text).map(Into::into).collect()
     };
+    let (measured, summed) = match measure {
+        Measure::Sum(_) | Measure::Average(_) | Measure::Percentile(..) | Measure::Median(_) => {
+            (None, reads.measured.first().and_then(|&field| number(fields.first(field)?)))
+        }
+        Measure::ValueCount(_) => (tuple(&reads.measured, fields), None),
+        Measure::EventCount | Measure::Temporal { .. } => (None, None),
+    };
     Some(Reading {
         group: tuple(&reads.group_by, fields)?,
-        tuple: tuple(&reads.measured, fields),
-        number: reads.measured.first().and_then(|&field| number(fields.first(field)?)),
+        tuple: measured,
+        number: summed,
         observed: reads.observed.iter().map(texts).collect(),
     })
 }
