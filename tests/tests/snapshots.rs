@@ -70,10 +70,6 @@ fn alerts_after(mut detector: Detector) -> Vec<String> {
     labels
 }
 
-fn lost(rule: &str, groups: u64) -> LostState {
-    LostState { rule: rule.to_owned(), groups }
-}
-
 #[test]
 fn damaged_and_foreign_bytes_are_refused_and_the_old_state_stays() {
     let plan = plan(RULES);
@@ -131,35 +127,70 @@ fn facts_and_state_of_steps_are_refused_when_damaged() {
     assert!(other.step(&step.state, Vec::new(), 0).is_err(), "state of other rules is taken");
 }
 
+/// A change of the rules, and what comes of it.
+struct Change {
+    what: &'static str,
+    from: &'static str,
+    to: &'static str,
+    lost: Option<&'static str>,
+    alerts: &'static [&'static str],
+}
+
+const CHANGES: [Change; 7] = [
+    Change { what: "nothing", from: "zzz", to: "", lost: None, alerts: &["both", "new", "new"] },
+    Change {
+        what: "a title",
+        from: "title: Three",
+        to: "title: Third",
+        lost: None,
+        alerts: &["both", "new", "new"],
+    },
+    Change {
+        what: "a level",
+        from: "name: three\n",
+        to: "name: three\nlevel: high\n",
+        lost: None,
+        alerts: &["both", "new", "new"],
+    },
+    Change {
+        what: "a threshold",
+        from: "{ gte: 3 }",
+        to: "{ gte: 1 }",
+        lost: Some("three"),
+        alerts: &["both", "new", "new"],
+    },
+    Change {
+        what: "a timespan",
+        from: "timespan: 30d",
+        to: "timespan: 29d",
+        lost: Some("new"),
+        alerts: &["both", "new"],
+    },
+    Change {
+        what: "a detection",
+        from: "{ k: b }",
+        to: "{ k: [b, c] }",
+        lost: Some("sum"),
+        alerts: &["new", "new"],
+    },
+    Change {
+        what: "a field",
+        from: "field: n,",
+        to: "field: m,",
+        lost: Some("sum"),
+        alerts: &["new", "new"],
+    },
+];
+
 #[test]
 fn a_changed_rule_loses_its_own_state_and_says_so() {
-    let nothing_lost: &[LostState] = &[];
-    let cases: [(&str, &str, &str, Vec<LostState>, &[&str]); 7] = [
-        ("nothing", "zzz", "zzz", nothing_lost.into(), &["both", "new", "new"]),
-        ("a title", "title: Three", "title: Third", nothing_lost.into(), &["both", "new", "new"]),
-        (
-            "a level",
-            "name: three\n",
-            "name: three\nlevel: high\n",
-            nothing_lost.into(),
-            &["both", "new", "new"],
-        ),
-        ("a threshold", "{ gte: 3 }", "{ gte: 1 }", vec![lost("three", 2)], &["both", "new", "new"]),
-        ("a timespan", "timespan: 30d", "timespan: 29d", vec![lost("new", 2)], &["both", "new"]),
-        ("a detection", "{ k: b }", "{ k: [b, c] }", vec![lost("sum", 2)], &["new", "new"]),
-        (
-            "what is measured",
-            "{ field: n, gte: 3 }",
-            "{ field: m, gte: 3 }",
-            vec![lost("sum", 2)],
-            &["new", "new"],
-        ),
-    ];
     let state = after(&plan(RULES), FIRST_HALF).snapshot();
-    for (what, from, to, expected_lost, expected) in cases {
+    for Change { what, from, to, lost, alerts } in CHANGES {
         let mut detector = Detector::new(plan(&RULES.replace(from, to))).unwrap();
-        assert_eq!(detector.restore(&state), Ok(expected_lost), "{what} changed");
-        assert_eq!(alerts_after(detector), expected, "{what} changed");
+        let expected: Vec<_> =
+            lost.iter().map(|&rule| LostState { rule: rule.to_owned(), groups: 2 }).collect();
+        assert_eq!(detector.restore(&state), Ok(expected), "{what} changed");
+        assert_eq!(alerts_after(detector), alerts, "{what} changed");
     }
 }
 
