@@ -8,6 +8,7 @@ use tripwasm_plan::{Duplicates, Logic, Plan, Rule, Settings, Window};
 use tripwasm_rules::Severity;
 use tripwasm_tests::engines::{
     Component, Engine, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, Sharded, Stepped, batches,
+    is_told_when_learning_began,
 };
 use tripwasm_tests::generate::{
     DELAY_MAX, Line, correlation_plan, fact_lines, input, line, order_key, plan, redelivered_fact_lines,
@@ -47,15 +48,6 @@ fn is_first_seen(rule: &Rule) -> bool {
         Logic::Correlation(correlation) => matches!(correlation.window, Window::FirstSeen { .. }),
         Logic::Detection(_) => false,
     }
-}
-
-/// Whether every instance knows when learning began; one that sees only some events cannot tell.
-fn is_told(plan: &Plan) -> bool {
-    let learns = |rule: &Rule| match &rule.logic {
-        Logic::Correlation(correlation) => correlation.learn_ms.is_some(),
-        Logic::Detection(_) => false,
-    };
-    plan.settings.learn_from.is_some() || !plan.rules.iter().any(learns)
 }
 
 /// An alert without what tells in which order the events stood.
@@ -156,7 +148,7 @@ proptest! {
         plan in correlation_plan(), mut lines in redelivered_fact_lines(), batch_bytes in 1..500_usize,
         duplicates in duplicates(), lateness_ms in select(vec![DELAY_MAX.unsigned_abs(), LATENESS_UNBOUNDED_MS]),
     ) {
-        prop_assume!(is_told(&plan));
+        prop_assume!(is_told_when_learning_began(&plan, plan.settings));
         lines.sort_by_key(order_key);
         let input = input(&lines, true);
         let settings = settings(&plan, lateness_ms, duplicates);
