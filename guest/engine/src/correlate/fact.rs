@@ -97,14 +97,15 @@ impl Fact {
 }
 
 impl Entry {
-    /// The order that decides: time, then id; position last, so that the order is total.
-    pub(super) fn order(&self) -> (Timestamp, Option<&EventId>, u64) {
-        (self.time, self.event_id.as_ref(), self.event)
+    /// The order that decides: time, then id, then what is read of the event, so that among events without id, too, the
+    /// order of arrival does not count; position last, so that the order is total.
+    pub(super) fn order(&self) -> impl Ord {
+        (self.time, self.event_id.as_ref(), &self.values, &self.onward, self.event)
     }
 
-    /// Whether the other has the same time and id.
+    /// Whether the other has the same time, and the same id or as well none.
     pub(super) fn is_like(&self, other: &Entry) -> bool {
-        self.event_id.is_some() && self.time == other.time && self.event_id == other.event_id
+        self.time == other.time && self.event_id == other.event_id
     }
 
     /// Takes in what another source, or another alert, says of the same event; false if that changes nothing. Values are

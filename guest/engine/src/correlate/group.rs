@@ -91,15 +91,8 @@ impl Group {
     ) -> Arrival {
         let event = entry.event;
         let at = self.pending.partition_point(|other| other.order() < entry.order());
-        if let Some(same) = self.pending.get_mut(at).filter(|other| other.order() == entry.order()) {
-            let before = same.bytes();
-            if !Rc::make_mut(same).unite(entry) {
-                return Arrival::Duplicate;
-            }
-            self.pending_bytes = self.pending_bytes - before + same.bytes();
-            self.tail = None;
-            self.look_again(terms, key, event, out);
-            return Arrival::Entered;
+        if let Some(same) = self.same_event(terms.spec, at, &entry) {
+            return self.unite(terms, key, same, entry, out);
         }
         if duplicates == Duplicates::Once && self.is_known(at, &entry) {
             return Arrival::Duplicate;
@@ -212,9 +205,51 @@ impl Group {
 
     /// Whether the event was delivered before; `at` is its place.
     fn is_known(&self, at: usize, entry: &Entry) -> bool {
-        let before = self.pending.range(..at).rev().take_while(|other| entry.is_like(other));
-        let after = self.pending.range(at..).take_while(|other| entry.is_like(other));
-        entry.origin == Origin::Event && before.chain(after).any(|other| other.origin == Origin::Event)
+        let is_delivery = |other: &Rc<Entry>| other.origin == Origin::Event;
+        entry.origin == Origin::Event
+            && entry.event_id.is_some()
+            && self.like(at, entry).any(|(_, other)| is_delivery(other))
+    }
+
+    /// Where the same event stands already, through another source or because it was fed twice.
+    fn same_event(&self, spec: &Spec, at: usize, entry: &Entry) -> Option<usize> {
+        // What one event brings to a correlation over detections alone comes united.
+        if spec.correlation.level == 0 {
+            return self.pending.get(at).filter(|other| ***other == *entry).map(|_| at);
+        }
+        self.like(at, entry).find(|(_, other)| other.event == entry.event).map(|(at, _)| at)
+    }
+
+    /// The pending events of the same time and id around a place, with theirs.
+    fn like<'g>(&'g self, at: usize, entry: &'g Entry) -> impl Iterator<Item = (usize, &'g Rc<Entry>)> {
+        let before = (0..at).rev().zip(self.pending.range(..at).rev());
+        let after = (at..).zip(self.pending.range(at..));
+        let is_like = |(_, other): &(usize, &Rc<Entry>)| entry.is_like(other);
+        before.take_while(is_like).chain(after.take_while(is_like))
+    }
+
+    /// Adds to a pending event what another source says of it.
+    fn unite(
+        &mut self,
+        terms: Terms<'_>,
+        key: &[String],
+        at: usize,
+        other: Entry,
+        out: &mut Outbox,
+    ) -> Arrival {
+        let event = other.event;
+        let Some(mut same) = self.pending.remove(at) else { return Arrival::Duplicate };
+        self.pending_bytes -= same.bytes();
+        let changes = Rc::make_mut(&mut same).unite(other);
+        self.pending_bytes += same.bytes();
+        let at = self.pending.partition_point(|other| other.order() < same.order());
+        self.pending.insert(at, same);
+        if !changes {
+            return Arrival::Duplicate;
+        }
+        self.tail = None;
+        self.look_again(terms, key, event, out);
+        Arrival::Entered
     }
 
     /// Looks at the pending events anew, in order, where that can open an alert and is not too much work.

@@ -97,9 +97,10 @@ impl Fact {
         handed
     }
 
-    /// The order that decides which events and values an alert tells.
-    pub(super) fn order(&self) -> (Timestamp, Option<&str>, u64) {
-        (self.time, self.id.as_deref(), self.position)
+    /// The order that decides which events and values an alert tells; what is read of events without id comes before
+    /// their position, which says no more than when they arrived.
+    pub(super) fn order(&self) -> impl Ord {
+        (self.time, self.id.as_deref(), &self.reading, &self.onward, self.position)
     }
 }
 
