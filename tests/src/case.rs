@@ -38,6 +38,9 @@ pub struct Case {
     /// no event is late.
     #[serde(default)]
     pub lateness: Option<String>,
+    /// When learning began, in milliseconds since 1970; without it that is each rule's earliest event.
+    #[serde(default)]
+    pub learn_from: Option<i64>,
     /// Events fed to baselines before all others. With them the case runs on the engines that have a watermark.
     #[serde(default)]
     pub history: Vec<Value>,

@@ -4,7 +4,7 @@ mod component;
 mod native;
 mod sharded;
 
-pub use component::Component;
+pub use component::{Component, alert};
 pub use native::{Native, Resumed};
 pub use sharded::{Sharded, Stepped};
 
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tripwasm_engine::RuleStatistics;
 use tripwasm_engine::finding::{Alert, AlertState};
 use tripwasm_engine::reference::{self, Outcome};
-use tripwasm_plan::{Plan, RuleIndex, Settings, Timestamp};
+use tripwasm_plan::{Logic, Plan, Rule, RuleIndex, Settings, Timestamp};
 
 /// Longer than any two event times lie apart: no event is late, nothing closes before the end.
 pub const LATENESS_UNBOUNDED_MS: u64 = 1 << 50;
@@ -25,6 +25,11 @@ pub trait Engine: Sync {
 
     /// Whether it has a watermark of its own: may call events late, opens alerts early, learns from history.
     fn has_watermark(&self) -> bool {
+        true
+    }
+
+    /// Whether one instance sees every event, and so knows by itself when learning began.
+    fn sees_every_event(&self) -> bool {
         true
     }
 
@@ -78,7 +83,8 @@ impl Engine for Reference {
     }
 
     fn observe(&self, plan: &Plan, settings: Settings, input: &Input<'_>) -> Result<Run> {
-        let outcome = reference::evaluate(plan, &input.batches.concat(), 0, settings.duplicates);
+        let plan = Plan { settings, ..plan.clone() };
+        let outcome = reference::evaluate(&plan, &input.batches.concat(), 0, settings.duplicates);
         Ok(Run { outcome, arrival: None })
     }
 }
@@ -131,6 +137,15 @@ pub fn closed(alerts: Vec<Alert>) -> Result<Vec<Alert>> {
         alerts.into_iter().filter(|alert| alert.state == AlertState::Closed).collect();
     closed.sort_by(|one, other| order(one).cmp(&order(other)));
     Ok(closed)
+}
+
+/// Whether an instance that sees a part of the events knows when learning began.
+pub fn is_told_when_learning_began(plan: &Plan, settings: Settings) -> bool {
+    let learns = |rule: &Rule| match &rule.logic {
+        Logic::Correlation(correlation) => correlation.learn_ms.is_some(),
+        Logic::Detection(_) => false,
+    };
+    settings.learn_from.is_some() || !plan.rules.iter().any(learns)
 }
 
 /// The events that opened alerts, by correlation.

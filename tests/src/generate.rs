@@ -4,6 +4,8 @@ mod correlations;
 mod events;
 mod plans;
 mod predicates;
+mod sigma;
 
-pub use events::{DELAY_MAX, Line, fact_line, input, line, order_key, unique_fact_lines};
-pub use plans::{correlation_plan, plan};
+pub use events::{DELAY_MAX, Line, fact_lines, input, line, order_key, redelivered_fact_lines};
+pub use plans::{Generated, correlation_plan, plan};
+pub use sigma::sigma;

@@ -8,6 +8,7 @@ use tripwasm_rules::quantity::duration_ms;
 use tripwasm_tests::case::{Case, CaseFile, files, lines, read};
 use tripwasm_tests::engines::{
     Component, Engine, Input, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, Sharded, Stepped, batches,
+    is_told_when_learning_began,
 };
 use tripwasm_tests::expectation::{build_differences, differences};
 use tripwasm_tests::rules::{compile_text, diagnose_text};
@@ -67,6 +68,10 @@ fn case_differences(engine: &dyn Engine, plan: &Plan, case: &Case) -> Result<Vec
         Some(text) => duration_ms(text)?,
         None => LATENESS_UNBOUNDED_MS,
     };
+    settings.learn_from = case.learn_from.or(settings.learn_from);
+    if !engine.sees_every_event() && !is_told_when_learning_began(plan, settings) {
+        return Ok(Vec::new());
+    }
     let (history, input) = (lines(&case.history)?, lines(&case.events)?);
     let mut found = Vec::new();
     for batch_bytes in [1, usize::MAX] {

@@ -7,11 +7,11 @@ use tripwasm_engine::reference::Outcome;
 use tripwasm_plan::{Duplicates, Plan, Settings};
 use tripwasm_tests::corpus::{Found, NAMES, directory, events, expected, found, project};
 use tripwasm_tests::engines::{
-    Component, Engine, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, batches,
+    Component, Engine, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, Sharded, Stepped, batches,
 };
 use tripwasm_tests::rules::compile_pack;
 
-const ENGINES: [&dyn Engine; 4] = [&Reference, &Native, &Resumed, &Component];
+const ENGINES: [&dyn Engine; 6] = [&Reference, &Native, &Resumed, &Sharded, &Stepped, &Component];
 const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// The pack, Security Lake's rules on raw names, with every match reported.

@@ -5,8 +5,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tripwasm_plan::{Plan, Settings};
 use tripwasm_tests::corpus::{NAMES, directory, events};
-use tripwasm_tests::engines::{Component, Engine, Native, Reference, batches};
-use tripwasm_tests::rules::compile_tree;
+use tripwasm_tests::engines::{Component, Engine, Native, Reference, Resumed, batches};
+use tripwasm_tests::rules::{compile_pack, compile_tree};
 
 /// An event with at least one match.
 #[derive(Deserialize)]
@@ -32,6 +32,31 @@ fn the_rules_that_can_be_built_are_and_the_others_are_refused() {
     assert_eq!(built, ids(&expected["rules"]));
     let refused = ids(&expected["rejected"]);
     assert_eq!(left_out.iter().map(|rule| rule.rule.clone()).collect::<BTreeSet<_>>(), refused);
+    for rule in &left_out {
+        // The corpus names the reasons in the words of the program that it was made with.
+        let because = match reason_of(&expected["rejected"], &rule.rule).as_str() {
+            "Unsupported: placeholder" => "placeholder",
+            _ => "aggregations after `|` left Sigma",
+        };
+        assert!(rule.reason.contains(because), "{} {}: {}", rule.file, rule.rule, rule.reason);
+        assert!(rule.line > 0 && rule.file.ends_with(".yml"), "{rule:?}");
+    }
+}
+
+fn reason_of(rejected: &Value, id: &str) -> String {
+    let rules = rejected.as_array().into_iter().flatten();
+    let mut of_rule = rules.filter(|rule| rule[1] == id);
+    of_rule.next().and_then(|rule| rule[2].as_str()).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn strict_refusal_builds_nothing() {
+    let Some(corpus) = directory() else { return };
+    let refused = compile_pack(&corpus.join("rules/sigmahq/unsupported"), None).unwrap_err().to_string();
+    assert_eq!(refused.matches("aggregations after `|` left Sigma").count(), 7, "{refused}");
+    let plan = compile_pack(&corpus.join("rules/sigmahq/rules"), None).unwrap();
+    assert_eq!(plan.rules.len(), 57);
+    assert!(plan.rules.iter().all(|rule| rule.reported && rule.author.is_some()));
 }
 
 #[test]
@@ -44,7 +69,7 @@ fn rules_match_the_events_that_are_expected() {
         let expected: BTreeMap<u64, BTreeSet<String>> =
             hits.into_iter().map(|hit| (hit.i, &hit.ids | &hit.text_ids)).collect();
         let input = events(&corpus, name).unwrap().concat();
-        for engine in [&Reference as &dyn Engine, &Native, &Component] {
+        for engine in [&Reference as &dyn Engine, &Native, &Resumed, &Component] {
             assert_eq!(matches(engine, &plan, &input), expected, "{} on {name}", engine.name());
         }
     }

@@ -111,7 +111,8 @@ fn matched(found: wit::MatchFinding) -> Match {
     Match { event: found.event, rule: RuleIndex(found.rule), time: found.time, event_id: found.event_id }
 }
 
-fn alert(found: wit::AlertFinding) -> Alert {
+/// An alert in the engine's words.
+pub fn alert(found: wit::AlertFinding) -> Alert {
     let id = |id: String| Some(id).filter(|id| !id.is_empty());
     let events = found.events.into_iter().zip(found.event_ids);
     // What the rule does not ask for is not told; it stands as nothing.

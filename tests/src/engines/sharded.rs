@@ -26,6 +26,10 @@ impl Engine for Sharded {
         false
     }
 
+    fn sees_every_event(&self) -> bool {
+        false
+    }
+
     fn observe(&self, plan: &Plan, settings: Settings, input: &Input<'_>) -> Result<Run> {
         let shards = (0..3).map(|_| new_detector(plan, settings)).collect::<Result<Vec<_>>>()?;
         shuffle(plan, settings, input, Shards(shards))
@@ -38,6 +42,10 @@ impl Engine for Stepped {
     }
 
     fn has_watermark(&self) -> bool {
+        false
+    }
+
+    fn sees_every_event(&self) -> bool {
         false
     }
 

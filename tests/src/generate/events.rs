@@ -1,10 +1,11 @@
 //! Lines: mostly events, now and then something odd.
 
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
+use std::fmt;
 
-/// A generated line.
-#[derive(Debug, Clone)]
+/// A generated line; failures show its text.
+#[derive(Clone)]
 pub struct Line {
     /// Its text, without a newline.
     pub text: Vec<u8>,
@@ -12,6 +13,12 @@ pub struct Line {
     pub time: Option<i64>,
     /// How much later than due it arrives, in milliseconds.
     pub delay: i64,
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (+{})", self.text.escape_ascii(), self.delay)
+    }
 }
 
 /// Event times lie between 0 and this, in milliseconds.
@@ -39,38 +46,41 @@ pub fn line() -> impl Strategy<Value = Line> {
     prop_oneof![40 => event(), 1 => odd()]
 }
 
-/// An event for [`super::correlation_plan`], now and then with the id of another one.
-pub fn fact_line() -> impl Strategy<Value = Line> {
-    fact_line_of(prop::option::weighted(0.8, select(vec!["a", "b", "c", "d", "e", "f"])))
-}
-
-/// Events for [`super::correlation_plan`], each with an id of its own.
-pub fn unique_fact_lines() -> impl Strategy<Value = Vec<Line>> {
-    let own = |(number, line): (usize, Line)| {
+/// Events for [`super::correlation_plan`]: most have an id of their own.
+pub fn fact_lines() -> impl Strategy<Value = Vec<Line>> {
+    let own = |(number, (line, has_id)): (usize, (Line, bool))| {
         let text = String::from_utf8_lossy(&line.text).replacen('{', &format!("{{\"id\":\"{number}\","), 1);
-        Line { text: text.into_bytes(), ..line }
+        if has_id { Line { text: text.into_bytes(), ..line } } else { line }
     };
-    prop::collection::vec(fact_line_of(Just(None)), 0..50)
+    prop::collection::vec((fact_line(), prop::bool::weighted(0.8)), 0..50)
         .prop_map(move |lines| lines.into_iter().enumerate().map(own).collect())
 }
 
-fn fact_line_of(id: impl Strategy<Value = Option<&'static str>>) -> impl Strategy<Value = Line> {
+/// As [`fact_lines`], some delivered again at another time. A copy is the same event.
+pub fn redelivered_fact_lines() -> impl Strategy<Value = Vec<Line>> {
+    let again = prop::collection::vec((any::<Index>(), 0..DELAY_MAX), 0..8);
+    (fact_lines(), again).prop_map(|(mut lines, again)| {
+        let single = lines.clone();
+        let again = again.iter().filter(|_| !single.is_empty());
+        lines.extend(again.map(|(index, delay)| Line { delay: *delay, ..index.get(&single).clone() }));
+        lines
+    })
+}
+
+fn fact_line() -> impl Strategy<Value = Line> {
     let kinds = prop::sample::subsequence(vec!["\"p\"", "\"q\"", "\"r\"", "\"s\""], 0..=4);
     let group = || prop::option::weighted(0.95, select(vec!["\"x\"", "\"y\"", "null"]));
     let number = select(vec!["0", "1", "1.5", "-3", "\"2\"", "10", "true", "\"v\"", "1e30", "[4,5]"]);
     let value = select(vec!["\"v\"", "\"w\"", "1", "[\"v\",\"z\"]"]);
     let time = prop::option::weighted(0.97, 0..TIME_MAX);
     let values = (prop::option::of(number), prop::option::of(value));
-    (time, id, kinds, group(), group(), values, 0..DELAY_MAX).prop_map(
-        |(time, id, kinds, g, h, (n, u), delay)| {
-            let mut parts = vec![format!("\"k\":[{}]", kinds.join(","))];
-            parts.extend(time.map(|time| format!("\"t\":{time}")));
-            parts.extend(id.map(|id| format!("\"id\":\"{id}\"")));
-            let members = [("g", g), ("h", h), ("n", n), ("u", u)];
-            parts.extend(members.iter().filter_map(|(key, value)| Some(format!("\"{key}\":{}", (*value)?))));
-            Line { text: format!("{{{}}}", parts.join(",")).into_bytes(), time, delay }
-        },
-    )
+    (time, kinds, group(), group(), values, 0..DELAY_MAX).prop_map(|(time, kinds, g, h, (n, u), delay)| {
+        let mut parts = vec![format!("\"k\":[{}]", kinds.join(","))];
+        parts.extend(time.map(|time| format!("\"t\":{time}")));
+        let members = [("g", g), ("h", h), ("n", n), ("u", u)];
+        parts.extend(members.iter().filter_map(|(key, value)| Some(format!("\"{key}\":{}", (*value)?))));
+        Line { text: format!("{{{}}}", parts.join(",")).into_bytes(), time, delay }
+    })
 }
 
 fn event() -> impl Strategy<Value = Line> {

@@ -3,6 +3,8 @@
 use super::correlations::{Draft, correlation, link};
 use super::predicates::{PATH_PREDICATES, calculation, condition, predicate, scopes};
 use proptest::prelude::*;
+use std::fmt;
+use std::ops::Deref;
 use tripwasm_plan::{
     Action, CaseRule, Condition, Field, FieldId, FieldSource, Logic, Pattern, Plan, Predicate, PredicateId,
     Rule, Settings, Test, Types,
@@ -19,8 +21,36 @@ const FACT_PATHS: [&str; 7] = ["t", "id", "k", "g", "h", "n", "u"];
 /// Values of `k`, one a detection.
 const KINDS: [&str; 4] = ["p", "q", "r", "s"];
 
+/// A generated plan; failures show it in few lines.
+#[derive(Clone)]
+pub struct Generated(pub Plan);
+
+impl Deref for Generated {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Generated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, rule) in self.rules.iter().enumerate() {
+            writeln!(f, "rule {index}, reported {}: {:?}", rule.reported, rule.logic)?;
+        }
+        for (index, predicate) in self.predicates.iter().enumerate() {
+            writeln!(f, "predicate {index}: {predicate:?}")?;
+        }
+        for (index, scope) in self.scopes.iter().enumerate() {
+            writeln!(f, "scope {index}: {scope:?}")?;
+        }
+        let fields: Vec<_> = self.fields.iter().map(|field| &field.source).collect();
+        write!(f, "fields: {fields:?}\n{:?}", self.settings)
+    }
+}
+
 /// A plan with every kind of test, and a few correlations.
-pub fn plan() -> impl Strategy<Value = Plan> {
+pub fn plan() -> impl Strategy<Value = Generated> {
     let paths = u32::try_from(PATHS.len()).unwrap_or(u32::MAX) + 1;
     let fields = paths + CALCULATED;
     let calculated: Vec<_> = (paths..fields).map(|below| calculation(below).boxed()).collect();
@@ -37,7 +67,7 @@ pub fn plan() -> impl Strategy<Value = Plan> {
                 .into_iter()
                 .map(|calculation| Field { name: "c".into(), source: FieldSource::Calculated(calculation) });
             let leaves = Field { name: "leaves".into(), source: FieldSource::Leaves };
-            Plan {
+            Generated(Plan {
                 rules: rules(detections, &correlations),
                 fields: PATHS.map(path).into_iter().chain([leaves]).chain(calculated).collect(),
                 predicates,
@@ -45,13 +75,13 @@ pub fn plan() -> impl Strategy<Value = Plan> {
                 time: vec![FieldId(0)],
                 event_id: vec![FieldId(1)],
                 settings: Settings::default(),
-            }
+            })
         },
     )
 }
 
 /// A plan with plain detections, and correlations of every kind over them and over each other.
-pub fn correlation_plan() -> impl Strategy<Value = Plan> {
+pub fn correlation_plan() -> impl Strategy<Value = Generated> {
     let group = prop::sample::subsequence(vec![FieldId(3), FieldId(4)], 0..=2);
     let read = prop_oneof![2 => Just(FieldId(5)), 1 => Just(FieldId(6))];
     let correlations = prop::collection::vec(correlation(group, read), 1..5);
@@ -67,7 +97,7 @@ pub fn correlation_plan() -> impl Strategy<Value = Plan> {
             },
         };
         let holds = (0..).map(|predicate| Condition::Holds(PredicateId(predicate)));
-        Plan {
+        Generated(Plan {
             rules: rules(holds.zip(reported).collect(), &correlations),
             fields: FACT_PATHS.map(path).into(),
             predicates: KINDS.map(is_kind).into(),
@@ -75,7 +105,7 @@ pub fn correlation_plan() -> impl Strategy<Value = Plan> {
             time: vec![FieldId(0)],
             event_id: vec![FieldId(1)],
             settings: Settings { learn_from, ..Settings::default() },
-        }
+        })
     })
 }
 
