@@ -119,7 +119,9 @@ impl Group {
             return Arrival::Refused;
         }
         self.pending_bytes += entry.bytes();
-        let in_order = at == self.pending.len();
+        // What does not grow may hold for half of a time's events and not for all: then these are looked at anew, together.
+        let follows = terms.spec.growing || self.pending.back().is_none_or(|last| last.time < entry.time);
+        let in_order = at == self.pending.len() && follows;
         let entry = Rc::new(entry);
         self.pending.insert(at, Rc::clone(&entry));
         match &mut self.tail {

@@ -197,6 +197,10 @@ impl Correlator {
             }
             ungrouped.iter().for_each(|above| self.ledger.of(above.0 as usize).ungrouped += 1);
         }
+        // In an order that does not depend on where groups lie in memory.
+        out.facts.sort_by(|one, other| {
+            (one.correlation, one.entry.order()).cmp(&(other.correlation, other.entry.order()))
+        });
         level.reached = level.reached.max(Some(watermark));
     }
 
