@@ -1,6 +1,6 @@
 //! What matching hands to correlation.
 
-use super::EventId;
+use super::{EventId, weight};
 use serde::{Deserialize, Serialize};
 use tripwasm_plan::{Decimal, Onward, RuleIndex, Timestamp};
 
@@ -129,7 +129,7 @@ impl Entry {
     pub(super) fn bytes(&self) -> u64 {
         let carried: u64 = self.onward.iter().map(|carried| carried.as_ref().map_or(0, Carried::bytes)).sum();
         let id = self.event_id.as_ref().map_or(0, EventId::heap_bytes);
-        size_of::<Entry>() as u64 + id + self.values.bytes() + carried
+        weight::ENTRY + id + self.values.bytes() + carried
     }
 }
 
@@ -141,13 +141,13 @@ impl Values {
 
 impl Carried {
     fn bytes(&self) -> u64 {
-        size_of::<Carried>() as u64 + texts_bytes(self.group.iter()) + self.values.bytes()
+        weight::CARRIED + texts_bytes(self.group.iter()) + self.values.bytes()
     }
 }
 
 /// Memory of texts and what holds them.
 pub(super) fn texts_bytes<'t>(texts: impl Iterator<Item = &'t String>) -> u64 {
-    texts.map(|text| (size_of::<String>() + text.len()) as u64).sum()
+    texts.map(|text| weight::TEXT + text.len() as u64).sum()
 }
 
 /// When and by which event an alert's condition began to hold, and what the correlations above read of that event.

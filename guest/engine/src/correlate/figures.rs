@@ -2,7 +2,7 @@
 
 use super::event_id::PackedId;
 use super::fact::texts_bytes;
-use super::{Entry, EventId, Recent, delta};
+use super::{Entry, EventId, Recent, delta, weight};
 use crate::finding::{EventRef, Observation};
 use crate::limits::{ALERT_EVENTS_MAX, ALERT_VALUES_MAX, DISTINCT_VALUES_MAX};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -77,7 +77,7 @@ impl Figures {
     pub(super) fn bytes(&self) -> u64 {
         let ids: u64 = self.listed.0.iter().filter_map(|(_, id)| Some(id.as_ref()?.heap_bytes())).sum();
         let values = self.observed.iter().map(|values| texts_bytes(values.keys()) + values.len() as u64 * 16);
-        (self.listed.0.len() * size_of::<(u64, Option<EventId>)>()) as u64 + ids + values.sum::<u64>()
+        self.listed.0.len() as u64 * weight::LISTED + ids + values.sum::<u64>()
     }
 
     fn beginning(first: Timestamp, observed: usize) -> Figures {

@@ -1,11 +1,11 @@
 //! Tumbling, anchored and session windows: one after the other.
 
-use super::Entry;
 use super::fact::Firing;
 use super::figures::Figures;
 use super::gauge::{Gauge, Taken};
 use super::signal::{Phase, Quiet, Signal, Sink, View};
 use super::spec::Spec;
+use super::{Entry, weight};
 use serde::{Deserialize, Serialize};
 use tripwasm_plan::{Timestamp, Window};
 
@@ -94,7 +94,7 @@ impl Fixed {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        let bytes = |block: &Block| size_of::<Block>() as u64 + block.figures.bytes() + block.gauge.bytes();
+        let bytes = |block: &Block| weight::WINDOWS + block.figures.bytes() + block.gauge.bytes();
         self.0.as_ref().map_or(0, |block| bytes(block))
     }
 }

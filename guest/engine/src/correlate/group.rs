@@ -1,10 +1,10 @@
 //! One group of one correlation: what is settled, what is pending, and the alerts announced.
 
 use super::fact::Firing;
-use super::machine::Machine;
+use super::machine::{Lost, Machine};
 use super::signal::{Phase, Signal, Terms, View};
 use super::spec::Spec;
-use super::{Entry, Origin};
+use super::{Entry, Origin, weight};
 use crate::alert_id;
 use crate::finding::{Alert, AlertState};
 use crate::limits::PENDING_EVENTS_MAX;
@@ -17,11 +17,9 @@ use tripwasm_plan::{Duplicates, Timestamp, Window};
 /// that a flood in disorder costs no square of its length. Closed alerts do not depend on it.
 const PENDING_REPLAYED_MAX: usize = 1024;
 
-/// Fixed cost of a group that is held unpacked, in the memory estimate.
-const GROUP_BYTES: u64 = 256;
-
 /// State of one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Kept")]
 pub(crate) struct Group {
     /// Windows over events that are behind the watermark.
     settled: Machine,
@@ -35,8 +33,26 @@ pub(crate) struct Group {
     unseen: usize,
     /// Alerts announced but not confirmed yet by start of their window, with the time of the event at which it spoke.
     announced: BTreeMap<Timestamp, (Timestamp, Alert)>,
+    #[serde(skip)]
     pending_bytes: u64,
+    #[serde(skip)]
     settled_bytes: u64,
+}
+
+/// What is written of a group; the rest follows from it.
+#[derive(Deserialize)]
+struct Kept {
+    settled: Machine,
+    pending: VecDeque<Rc<Entry>>,
+    announced: BTreeMap<Timestamp, (Timestamp, Alert)>,
+}
+
+impl From<Kept> for Group {
+    fn from(kept: Kept) -> Group {
+        let pending_bytes = kept.pending.iter().map(|entry| entry.bytes()).sum();
+        let (pending, announced) = (kept.pending, kept.announced);
+        Group { pending, announced, pending_bytes, ..Group::settled(kept.settled) }
+    }
 }
 
 /// What became of an event.
@@ -58,8 +74,9 @@ pub(super) struct Outbox {
 }
 
 impl Group {
-    pub(super) fn new(spec: &Spec) -> Group {
-        Group::settled(Machine::new(spec))
+    /// A group without events, but for those that are not known any more.
+    pub(super) fn new(spec: &Spec, lost: Option<Lost>) -> Group {
+        Group::settled(Machine::new(spec, lost))
     }
 
     /// A group without pending events.
@@ -98,7 +115,7 @@ impl Group {
             return Arrival::Duplicate;
         }
         if self.pending.len() >= PENDING_EVENTS_MAX {
-            self.settled.refuse(entry.time);
+            self.settled.lose(Lost { count: 1, first: entry.time, last: entry.time });
             return Arrival::Refused;
         }
         self.pending_bytes += entry.bytes();
@@ -155,16 +172,17 @@ impl Group {
         self.withdraw(watermark, out);
     }
 
-    /// Ends everything at once, because the group has to go: alerts that go on close as they are.
+    /// Ends everything at once, because the group has to go: alerts that were announced close as they are, and say that
+    /// they may lack events.
     pub(super) fn give_up(&mut self, terms: Terms<'_>, key: &[String], out: &mut Outbox) {
-        let pending = std::mem::take(&mut self.pending);
-        let lost = pending.iter().map(|entry| entry.time).chain(self.settled.open_start());
-        lost.collect::<Vec<_>>().into_iter().for_each(|time| self.settled.refuse(time));
-        let goes_on = self.settled.open_start().is_some();
-        self.withdraw(Timestamp::MAX, out);
-        if goes_on {
-            self.settle(terms, key, Timestamp::MAX, out);
+        if !self.is_open() {
+            return;
         }
+        let latest = self.pending.back().map(|entry| entry.time);
+        if let Some(time) = latest.max(self.settled.open_start()) {
+            self.settled.lose(Lost { count: 1, first: time, last: time });
+        }
+        self.settle(terms, key, Timestamp::MAX, out);
     }
 
     /// Notes that the group was seen at this time, whatever is known of it.
@@ -193,7 +211,7 @@ impl Group {
 
     /// Estimate of the memory it takes; a second machine may stand beside the settled one.
     pub(super) fn weight(&self) -> u64 {
-        GROUP_BYTES + self.pending_bytes + 2 * self.settled_bytes
+        weight::GROUP + self.pending_bytes + 2 * self.settled_bytes
     }
 
     /// Drops what was carried for correlations above, because they are others now.
@@ -201,6 +219,7 @@ impl Group {
         for entry in &mut self.pending {
             Rc::make_mut(entry).onward.clear();
         }
+        self.pending_bytes = self.pending.iter().map(|entry| entry.bytes()).sum();
     }
 
     /// Whether the event was delivered before; `at` is its place.
@@ -256,6 +275,7 @@ impl Group {
     fn look_again(&mut self, terms: Terms<'_>, key: &[String], event: u64, out: &mut Outbox) {
         let may_open = self.settled.count() + self.pending.len() >= terms.spec.events_min;
         if !terms.spec.rule.reported || !may_open {
+            self.tail = None;
             return;
         }
         self.unseen += 1;

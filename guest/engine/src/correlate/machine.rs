@@ -4,7 +4,7 @@ use super::fixed::Fixed;
 use super::signal::{Phase, Quiet, Signal, Sink, Terms, View};
 use super::sliding::Sliding;
 use super::spec::Spec;
-use super::{Entry, fact::Firing, figures::Figures};
+use super::{Entry, fact::Firing, figures::Figures, weight};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 use tripwasm_plan::{Timestamp, Window};
@@ -14,8 +14,8 @@ use tripwasm_plan::{Timestamp, Window};
 pub(super) struct Machine {
     windows: Windows,
     quiet: Quiet,
-    /// Events that were refused.
-    refused: Option<Refused>,
+    /// Events that entered no window.
+    lost: Option<Lost>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,27 +26,36 @@ enum Windows {
     FirstSeen(Option<Timestamp>),
 }
 
+/// Events that are not known any more: how many at most, and between which times.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Refused {
-    count: u64,
-    first: Timestamp,
-    last: Timestamp,
+pub(super) struct Lost {
+    pub(super) count: u64,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+}
+
+impl Lost {
+    /// Both together.
+    pub(super) fn or(self, other: Lost) -> Lost {
+        let count = self.count.saturating_add(other.count);
+        Lost { count, first: self.first.min(other.first), last: self.last.max(other.last) }
+    }
 }
 
 impl Machine {
-    pub(super) fn new(spec: &Spec) -> Machine {
+    pub(super) fn new(spec: &Spec, lost: Option<Lost>) -> Machine {
         let windows = match spec.correlation.window {
             Window::Sliding => Windows::Sliding(Box::new(Sliding::new(spec))),
             Window::Tumbling | Window::Anchored | Window::Session { .. } => Windows::Fixed(Fixed::default()),
             Window::FirstSeen { .. } => Windows::FirstSeen(None),
         };
-        Machine { windows, quiet: Quiet::default(), refused: None }
+        Machine { windows, quiet: Quiet::default(), lost }
     }
 
     /// Takes events of one time. Settled ones come all at once, pending ones as they arrive.
     pub(super) fn step(&mut self, terms: Terms<'_>, slice: &[Rc<Entry>], sink: &mut Sink<'_>) {
-        let refused = self.refused;
-        let sink = &mut |signal: Signal<'_>| sink(with_refused(signal, refused));
+        let (lost, reach) = (self.lost, reach(terms.spec));
+        let sink = &mut |signal: Signal<'_>| sink(with_lost(signal, lost, reach));
         match &mut self.windows {
             Windows::Fixed(fixed) => {
                 slice.iter().for_each(|entry| fixed.step(terms.spec, entry, &mut self.quiet, sink));
@@ -61,8 +70,8 @@ impl Machine {
         if self.deadline(spec).is_none_or(|due| due > watermark) {
             return;
         }
-        let refused = self.refused;
-        let sink = &mut |signal: Signal<'_>| sink(with_refused(signal, refused));
+        let (lost, reach) = (self.lost, reach(spec));
+        let sink = &mut |signal: Signal<'_>| sink(with_lost(signal, lost, reach));
         match &mut self.windows {
             Windows::Fixed(fixed) => {
                 if fixed.deadline(spec).is_some_and(|end| end <= watermark) {
@@ -79,7 +88,7 @@ impl Machine {
         }
         self.quiet.0 = self.quiet.0.filter(|until| *until > watermark);
         if self.has_no_window() {
-            self.refused = None;
+            self.lost = None;
         }
     }
 
@@ -111,14 +120,9 @@ impl Machine {
         }
     }
 
-    /// Notes an event that was refused.
-    pub(super) fn refuse(&mut self, time: Timestamp) {
-        let before = self.refused.unwrap_or(Refused { count: 0, first: time, last: time });
-        self.refused = Some(Refused {
-            count: before.count + 1,
-            first: before.first.min(time),
-            last: before.last.max(time),
-        });
+    /// Notes events that entered no window.
+    pub(super) fn lose(&mut self, lost: Lost) {
+        self.lost = Some(self.lost.map_or(lost, |before| before.or(lost)));
     }
 
     /// How many events the condition may count on.
@@ -138,7 +142,7 @@ impl Machine {
     pub(super) fn bytes(&self) -> u64 {
         match &self.windows {
             Windows::Fixed(fixed) => fixed.bytes(),
-            Windows::Sliding(sliding) => size_of::<Sliding>() as u64 + sliding.bytes(),
+            Windows::Sliding(sliding) => weight::WINDOWS + sliding.bytes(),
             Windows::FirstSeen(_) => 0,
         }
     }
@@ -152,13 +156,21 @@ impl Machine {
     }
 }
 
-/// Adds to what a window's figures lack the events that were refused meanwhile.
-fn with_refused(signal: Signal<'_>, refused: Option<Refused>) -> Signal<'_> {
-    match (signal, refused) {
-        (Signal::Window(phase, view), Some(refused))
-            if refused.first <= view.end && refused.last >= view.start =>
+/// How far before a window events count: those of a first-seen group until they are forgotten.
+fn reach(spec: &Spec) -> Timestamp {
+    match spec.correlation.window {
+        Window::FirstSeen { .. } => spec.forget().unwrap_or(Timestamp::MAX),
+        _ => 0,
+    }
+}
+
+/// Adds to what a window's figures lack the events that were lost meanwhile.
+fn with_lost(signal: Signal<'_>, lost: Option<Lost>, reach: Timestamp) -> Signal<'_> {
+    match (signal, lost) {
+        (Signal::Window(phase, view), Some(lost))
+            if lost.first <= view.end && lost.last.saturating_add(reach) >= view.start =>
         {
-            Signal::Window(phase, View { uncounted: view.uncounted.saturating_add(refused.count), ..view })
+            Signal::Window(phase, View { uncounted: view.uncounted.saturating_add(lost.count), ..view })
         }
         (signal, _) => signal,
     }

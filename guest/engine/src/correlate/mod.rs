@@ -27,6 +27,7 @@ mod statistics;
 mod step;
 mod store;
 mod watermark;
+mod weight;
 
 pub use event_id::EventId;
 pub use fact::{Carried, Entry, Fact, FactError, Origin, Values};
@@ -38,6 +39,7 @@ pub(crate) use watermark::Watermark;
 
 use crate::finding::Alert;
 use group::{Arrival, Outbox};
+use machine::Lost;
 use recent::Recent;
 use signal::Terms;
 use spec::Spec;
@@ -67,6 +69,8 @@ struct Cell {
     store: Store,
     /// Time of its earliest event.
     began: Option<Timestamp>,
+    /// What a group that begins now may have held before it was given up.
+    given_up: Option<Lost>,
 }
 
 /// Correlations that refer to lower levels only.
@@ -90,7 +94,7 @@ impl Correlator {
         let cell = |(index, rule): (usize, &tripwasm_plan::Rule)| match &rule.logic {
             Logic::Correlation(correlation) => {
                 let spec = Rc::new(Spec::new(RuleIndex(index as u32), rule.clone(), correlation.clone()));
-                Some(Cell { spec, level: 0, store: Store::default(), began: None })
+                Some(Cell { spec, level: 0, store: Store::default(), began: None, given_up: None })
             }
             Logic::Detection(_) => None,
         };
@@ -128,7 +132,7 @@ impl Correlator {
         let spec = Rc::clone(&cell.spec);
         let terms = terms(&spec, cell.began, settings);
         let before = cell.store.bytes();
-        let slot = cell.store.find_or_add(&spec, Key::new(&fact.group));
+        let slot = cell.store.find_or_add(&spec, Key::new(&fact.group), cell.given_up);
         let mut outbox = Outbox::default();
         let arrival = cell.store.visit(&spec, slot, |key, group| {
             group.arrive(terms, key, fact.entry, settings.duplicates, &mut outbox)
@@ -202,7 +206,7 @@ impl Correlator {
         let Some(Some(cell)) = self.cells.get_mut(index) else { return };
         let before = cell.store.bytes();
         let spec = Rc::clone(&cell.spec);
-        let slot = cell.store.find_or_add(&spec, Key::new(&fact.group));
+        let slot = cell.store.find_or_add(&spec, Key::new(&fact.group), cell.given_up);
         cell.store.visit(&spec, slot, |_, group| group.learn(fact.entry.time));
         cell.store.note_event(slot, fact.entry.time);
         self.next_due = self.next_due.min(cell.store.next_due().unwrap_or(Timestamp::MAX));
@@ -256,11 +260,14 @@ fn terms<'s>(spec: &'s Spec, began: Option<Timestamp>, settings: &Settings) -> T
 fn give_up(cell: &mut Cell, slot: SlotId, settings: &Settings, ledger: &mut Ledger, out: &mut Outcome) {
     let spec = Rc::clone(&cell.spec);
     let before = cell.store.bytes();
-    let Some((key, mut group)) = cell.store.take(&spec, slot) else { return };
+    let Some((key, mut group, standing)) = cell.store.take(&spec, slot) else { return };
     ledger.bytes = ledger.bytes - before + cell.store.bytes();
     let mut outbox = Outbox::default();
     group.give_up(terms(&spec, cell.began, settings), &key, &mut outbox);
     ledger.of(spec.index.0 as usize).matched += outbox.closed;
     out.alerts.append(&mut outbox.alerts);
+    let (count, last) = (u64::from(standing.events()), standing.latest());
+    let before = cell.given_up.unwrap_or(Lost { count, first: Timestamp::MIN, last });
+    cell.given_up = Some(Lost { count: before.count.max(count), last: before.last.max(last), ..before });
     ledger.note_eviction(spec.index, key);
 }

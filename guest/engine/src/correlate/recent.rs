@@ -2,7 +2,7 @@
 
 use super::event_id::PackedId;
 use super::fact::texts_bytes;
-use super::{Entry, EventId, delta};
+use super::{Entry, EventId, delta, weight};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::VecDeque;
 use tripwasm_plan::{Decimal, Timestamp};
@@ -37,7 +37,7 @@ impl Recent {
 
     fn bytes(&self) -> u64 {
         let id = self.event_id.as_ref().map_or(0, EventId::heap_bytes);
-        size_of::<Recent>() as u64 + id + texts_bytes(self.observed.iter().flatten())
+        weight::RECENT + id + texts_bytes(self.observed.iter().flatten())
     }
 }
 

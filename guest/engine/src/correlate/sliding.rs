@@ -3,13 +3,13 @@
 //! An alert is a run of times at which the condition holds and whose windows touch; runs that begin with the same event
 //! are one. Behind a run only so many events are kept as decide whether it goes on.
 
-use super::Entry;
 use super::fact::Firing;
 use super::figures::Figures;
 use super::gauge::{Gauge, Taken};
 use super::recent::Recents;
 use super::signal::{Phase, Quiet, Signal, Sink, View};
 use super::spec::Spec;
+use super::{Entry, weight};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 use tripwasm_plan::{Decimal, Measure, Timestamp};
@@ -107,7 +107,7 @@ impl Sliding {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        let run = |run: &Run| size_of::<Run>() as u64 + run.figures.bytes();
+        let run = |run: &Run| weight::WINDOWS + run.figures.bytes();
         self.recent.bytes() + self.gauge.bytes() + self.run.as_ref().map_or(0, |own| run(own))
     }
 

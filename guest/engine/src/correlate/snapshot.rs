@@ -1,6 +1,7 @@
 //! The state of all correlations as bytes, correlation by correlation, so that a changed rule loses only its own.
 
 use super::group::Group;
+use super::machine::Lost;
 use super::spec::Spec;
 use super::store::{Key, Standing, Store};
 use super::{Cell, Correlator, RuleStatistics};
@@ -30,6 +31,7 @@ struct Section {
     label: String,
     statistics: RuleStatistics,
     began: Option<Timestamp>,
+    given_up: Option<Lost>,
     /// Of the correlations above, for which pending events carry values.
     onward: u64,
     groups: u64,
@@ -58,6 +60,7 @@ pub(crate) struct Restored {
 struct RestoredRule {
     statistics: RuleStatistics,
     began: Option<Timestamp>,
+    given_up: Option<Lost>,
     store: Store,
 }
 
@@ -82,6 +85,7 @@ impl Correlator {
                 label: rule.label().to_owned(),
                 statistics: *statistics,
                 began: cell.as_ref().and_then(|cell| cell.began),
+                given_up: cell.as_ref().and_then(|cell| cell.given_up),
                 onward: cell.as_ref().map_or(0, |cell| onward_hash(&cell.spec, fingerprints)),
                 groups: cell.as_ref().map_or(0, |cell| cell.store.len() as u64),
                 bytes: (all.len() - before) as u64,
@@ -116,8 +120,8 @@ impl Correlator {
                 Some(cell) => read_groups(cell, &section, own, fingerprints)?,
                 None => Store::default(),
             };
-            let (statistics, began) = (section.statistics, section.began);
-            *rules.get_mut(index)? = Some(RestoredRule { statistics, began, store });
+            let Section { statistics, began, given_up, .. } = section;
+            *rules.get_mut(index)? = Some(RestoredRule { statistics, began, given_up, store });
         }
         let any_known = rules.iter().any(Option::is_some);
         bytes.is_empty().then_some(Restored { reached: state.reached, rules, lost, any_known })
@@ -136,11 +140,12 @@ impl Correlator {
             let rule = rule.unwrap_or(RestoredRule {
                 statistics: RuleStatistics::default(),
                 began: None,
+                given_up: None,
                 store: Store::default(),
             });
             *statistics = rule.statistics;
             if let Some(cell) = cell {
-                (cell.store, cell.began) = (rule.store, rule.began);
+                (cell.store, cell.began, cell.given_up) = (rule.store, rule.began, rule.given_up);
                 self.ledger.bytes += cell.store.bytes();
                 self.next_due = self.next_due.min(cell.store.next_due().unwrap_or(Timestamp::MAX));
             }

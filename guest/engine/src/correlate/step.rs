@@ -49,7 +49,7 @@ impl Correlator {
         let spec = &*cell.spec;
         let (before, mut began, mut group) = match kept {
             Some((_, _, before, began, group)) => (before, began, group),
-            None => (None, None, Group::new(spec)),
+            None => (None, None, Group::new(spec, None)),
         };
         let mut out = Outbox::default();
         for fact in facts.into_iter().filter(|fact| before.is_none_or(|before| fact.entry.time >= before)) {

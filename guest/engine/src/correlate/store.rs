@@ -4,7 +4,7 @@
 //! laid out only while something happens to them.
 
 use super::group::Group;
-use super::machine::Machine;
+use super::machine::{Lost, Machine};
 use super::spec::Spec;
 use hashbrown::HashTable;
 use std::cmp::Reverse;
@@ -154,15 +154,15 @@ impl Store {
         None
     }
 
-    /// The group of this key, new if there is none.
-    pub(super) fn find_or_add(&mut self, spec: &Spec, key: Key) -> SlotId {
+    /// The group of this key, new if there is none: then it may have lost events already.
+    pub(super) fn find_or_add(&mut self, spec: &Spec, key: Key, lost: Option<Lost>) -> SlotId {
         let hash = hash_of(&key.0);
         let has_key =
             |slot: &SlotId| self.slots.get(slot.0 as usize).is_some_and(|slot| slot.key() == Some(&*key.0));
         if let Some(found) = self.table.find(hash, has_key) {
             return *found;
         }
-        let laid = Laid { values: key.values(), key, group: Group::new(spec) };
+        let laid = Laid { values: key.values(), key, group: Group::new(spec, lost) };
         let slot = Slot {
             state: State::Laid(Box::new(laid)),
             due: NEVER,
@@ -226,13 +226,13 @@ impl Store {
     }
 
     /// Takes a group out.
-    pub(super) fn take(&mut self, spec: &Spec, slot: SlotId) -> Option<(Vec<String>, Group)> {
+    pub(super) fn take(&mut self, spec: &Spec, slot: SlotId) -> Option<(Vec<String>, Group, Standing)> {
         let place = self.slots.get_mut(slot.0 as usize)?;
-        let weight = place.weight();
+        let (weight, standing) = (place.weight(), place.standing);
         let laid = std::mem::replace(&mut place.state, State::Free).lay_out(spec)?;
         self.bytes -= weight;
         self.remove(slot, &laid.key);
-        Some((laid.values, laid.group))
+        Some((laid.values, laid.group, standing))
     }
 
     /// Puts in a group that is not there yet.
@@ -329,7 +329,7 @@ impl State {
             State::Packed(packed) => {
                 let (key, windows) = split_key(&packed);
                 let key = Key(key.into());
-                let windows = postcard::from_bytes(windows).unwrap_or_else(|_| Machine::new(spec));
+                let windows = postcard::from_bytes(windows).unwrap_or_else(|_| Machine::new(spec, None));
                 Some(Box::new(Laid { values: key.values(), key, group: Group::settled(windows) }))
             }
         }

@@ -104,7 +104,7 @@ impl<'c> Lowering<'c> {
             Place::Circle(path) => {
                 let labels = path.iter().filter_map(|&document| self.draft(document));
                 let labels: Vec<String> = labels.map(|draft| draft.document.label()).collect();
-                let message = format!("correlations refer to each other: {}", labels.join(" -> "));
+                let message = format!("correlations refer to each other: `{}`", labels.join("` -> `"));
                 (message, "break the circle", path.get(1).copied())
             }
             Place::TooHigh => {
