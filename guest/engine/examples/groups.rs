@@ -1,6 +1,6 @@
 //! What correlation state costs: bytes a group, time a fact, time and size of a snapshot.
 //!
-//! `cargo run --release -p tripwasm-engine --example groups [GROUPS]` prints one line for each kind of correlation: ten
+//! `cargo run --release -p tripwasm-engine --example groups [GROUPS] [KIND]` prints one line for each kind of correlation: ten
 //! matches a group, all behind the watermark, event ids that are UUIDs, keys of 24 characters.
 
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
@@ -8,8 +8,8 @@
 use std::time::{Duration, Instant};
 use tripwasm_engine::{Detector, Entry, EventId, Fact, Origin, Values};
 use tripwasm_plan::{
-    Action, Comparison, Condition, Correlation, Decimal, Logic, Measure, Operator, Order, Plan, Reads, Rule,
-    RuleIndex, Settings, Source, Window,
+    Action, Comparison, Condition, Correlation, Decimal, Field, FieldId, FieldSource, Logic, Measure,
+    Operator, Order, Plan, Reads, Rule, RuleIndex, Settings, Source, Window,
 };
 
 const MATCHES: u64 = 10;
@@ -29,7 +29,8 @@ fn main() {
         "{:<34} {:>8} {:>8} {:>9} {:>9} {:>7} {:>9} {:>9}",
         "correlation", "estim. B", "real B", "ns/fact", "few", "ratio", "snap B", "snap s"
     );
-    for (name, window, measure, bound) in kinds() {
+    let wanted = std::env::args().nth(2).unwrap_or_default();
+    for (name, window, measure, bound) in kinds().into_iter().filter(|kind| kind.0.starts_with(&wanted)) {
         let plan = plan(window, measure, bound);
         let before = resident_bytes();
         let (mut detector, many) = filled(&plan, groups);
@@ -82,7 +83,10 @@ fn plan(window: Window, measure: Measure, bound: u64) -> Plan {
         reported,
         logic,
     };
-    let source = Source { rule: RuleIndex(0), reads: Reads::default(), onward: vec![] };
+    let measured = measure.fields().iter().map(|_| FieldId(1)).collect();
+    let reads = Reads { group_by: vec![FieldId(0)], measured, observed: vec![] };
+    let source = Source { rule: RuleIndex(0), reads, onward: vec![] };
+    let field = |name: &str| Field { name: name.to_owned(), source: FieldSource::Path(name.to_owned()) };
     let operator = if matches!(window, Window::FirstSeen { .. }) { Operator::Eq } else { Operator::Gte };
     let correlation = Correlation {
         sources: vec![source; 3],
@@ -102,7 +106,7 @@ fn plan(window: Window, measure: Measure, bound: u64) -> Plan {
             rule("base", false, Logic::Detection(Condition::Constant(true))),
             rule("correlation", true, Logic::Correlation(correlation)),
         ],
-        fields: vec![],
+        fields: vec![field("key"), field("f")],
         predicates: vec![],
         scopes: vec![],
         time: vec![],
