@@ -6,7 +6,6 @@ use crate::{
     diagnostic::{Diagnostic, Notes},
     sigma::Syntax,
     source::Span,
-    spelling::nearest,
 };
 use tripwasm_plan::{Condition, RuleIndex};
 
@@ -108,26 +107,7 @@ impl<'c> Lowering<'c> {
     }
 
     fn filtered_rule(&self, name: &str, span: Span, notes: &mut Notes<'_>) -> Option<usize> {
-        let index = self.context.index;
-        let Some(found) = index.find(name) else {
-            let (message, remedy) = match index.titled(name).and_then(|titled| self.draft(titled)) {
-                Some(titled) => {
-                    let line = titled.document.key_span("title").line;
-                    let place = format!("{}:{line}", titled.document.source.path);
-                    let message = format!("`{name}` is the title of the rule at {place}, not its name or id");
-                    (message, "add `name:` to that rule and refer to it".to_owned())
-                }
-                None => {
-                    let remedy = nearest(name, index.known())
-                        .map_or("build it together with the rule, in any file".to_owned(), |near| {
-                            format!("did you mean `{near}`?")
-                        });
-                    (format!("no rule has the name or id `{name}`"), remedy)
-                }
-            };
-            notes.error(span, message, remedy);
-            return None;
-        };
+        let found = self.referred(name, span, notes)?;
         if self.draft(found)?.kind == Some(Kind::Correlation) {
             let message = format!("`{name}` is a correlation: filters are for detections");
             notes.error(span, message, "name the rules under it");

@@ -27,12 +27,13 @@ pub(crate) use path::{Brackets, FieldPath, read as read_path};
 use crate::{
     block::Block,
     check::{self, Kind},
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Notes},
     document::{Document, Index},
     lint::{self, Events},
     settings::Settings,
     sigma::Syntax,
-    source::Source,
+    source::{Source, Span},
+    spelling::nearest,
 };
 use builder::Builder;
 use field::{Owner, Trouble};
@@ -120,6 +121,32 @@ impl<'c> Lowering<'c> {
             false => Events::Others,
         };
         lint::contradiction(condition, lint::Tables { fields, predicates, events })
+    }
+
+    /// The document that a correlation or a filter names.
+    fn referred(&self, reference: &str, span: Span, notes: &mut Notes<'_>) -> Option<usize> {
+        let index = self.context.index;
+        if let Some(found) = index.find(reference) {
+            return Some(found);
+        }
+        let (message, remedy) = match index.titled(reference).and_then(|titled| self.draft(titled)) {
+            Some(titled) => {
+                let place =
+                    format!("{}:{}", titled.document.source.path, titled.document.key_span("title").line);
+                let message =
+                    format!("`{reference}` is the title of the rule at {place}, not its name or id");
+                (message, "add `name:` to that rule and refer to it".to_owned())
+            }
+            None => {
+                let near = nearest(reference, index.known());
+                let remedy = near.map_or("build it together with the rule, in any file".to_owned(), |near| {
+                    format!("did you mean `{near}`?")
+                });
+                (format!("no rule has the name or id `{reference}`"), remedy)
+            }
+        };
+        notes.error(span, message, remedy);
+        None
     }
 
     fn draft(&self, position: usize) -> Option<&'c Draft<'c>> {

@@ -5,7 +5,6 @@ use crate::{
     check::Kind,
     diagnostic::Notes,
     lower::{Draft, Lowering, field::Owner},
-    source::Span,
     spelling::nearest,
     yaml::{Map, Node},
 };
@@ -57,31 +56,6 @@ impl<'c> Lowering<'c> {
             }
         }
         Some(sources)
-    }
-
-    fn referred(&self, reference: &str, span: Span, notes: &mut Notes<'_>) -> Option<usize> {
-        let index = self.context.index;
-        if let Some(found) = index.find(reference) {
-            return Some(found);
-        }
-        let (message, remedy) = match index.titled(reference).and_then(|titled| self.draft(titled)) {
-            Some(titled) => {
-                let place =
-                    format!("{}:{}", titled.document.source.path, titled.document.key_span("title").line);
-                let message =
-                    format!("`{reference}` is the title of the rule at {place}, not its name or id");
-                (message, "add `name:` to that rule and refer to it".to_owned())
-            }
-            None => {
-                let near = nearest(reference, index.known());
-                let remedy = near.map_or("build it together with the rule, in any file".to_owned(), |near| {
-                    format!("did you mean `{near}`?")
-                });
-                (format!("no rule has the name or id `{reference}`"), remedy)
-            }
-        };
-        notes.error(span, message, remedy);
-        None
     }
 
     /// Aliases have to name rules of the correlation, and every one of them if they are used, as they should be.
