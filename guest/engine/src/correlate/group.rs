@@ -25,12 +25,11 @@ pub(crate) struct Group {
     settled: Machine,
     /// Events that others may still precede, in order.
     pending: VecDeque<Rc<Entry>>,
-    /// `settled` after all of `pending`; none when it has to be made anew.
-    #[serde(skip)]
+    /// `settled` after all of `pending`; none when it has to be made anew. It is kept over a restart, so that early
+    /// notices are the same.
     tail: Option<Box<Machine>>,
     /// Events that arrived out of order since `tail` was made.
-    #[serde(skip)]
-    unseen: usize,
+    unseen: u32,
     /// Alerts announced but not confirmed yet by start of their window, with the time of the event at which it spoke.
     announced: BTreeMap<Timestamp, (Timestamp, Alert)>,
     #[serde(skip)]
@@ -44,14 +43,16 @@ pub(crate) struct Group {
 struct Kept {
     settled: Machine,
     pending: VecDeque<Rc<Entry>>,
+    tail: Option<Box<Machine>>,
+    unseen: u32,
     announced: BTreeMap<Timestamp, (Timestamp, Alert)>,
 }
 
 impl From<Kept> for Group {
     fn from(kept: Kept) -> Group {
         let pending_bytes = kept.pending.iter().map(|entry| entry.bytes()).sum();
-        let (pending, announced) = (kept.pending, kept.announced);
-        Group { pending, announced, pending_bytes, ..Group::settled(kept.settled) }
+        let Kept { settled, pending, tail, unseen, announced } = kept;
+        Group { pending, tail, unseen, announced, pending_bytes, ..Group::settled(settled) }
     }
 }
 
@@ -281,7 +282,7 @@ impl Group {
             return;
         }
         self.unseen += 1;
-        let is_due = self.unseen * PENDING_REPLAYED_MAX >= self.pending.len() * 16;
+        let is_due = self.unseen as usize * PENDING_REPLAYED_MAX >= self.pending.len() * 16;
         if self.pending.len() > PENDING_REPLAYED_MAX && !is_due {
             return;
         }

@@ -186,7 +186,11 @@ impl Correlator {
             let terms = terms(&spec, cell.began, settings);
             let mut outbox = Outbox::default();
             while let Some(slot) = cell.store.pop_due(watermark) {
-                cell.store.visit(&spec, slot, |key, group| group.settle(terms, key, watermark, &mut outbox));
+                // A timer may be too early; then nothing is done, so that a restart, which sets timers anew, changes nothing.
+                cell.store.visit(&spec, slot, |key, group| match group.deadline(&spec) {
+                    Some(due) if due <= watermark => group.settle(terms, key, watermark, &mut outbox),
+                    _ => {}
+                });
             }
             self.ledger.bytes = self.ledger.bytes - before + cell.store.bytes();
             self.ledger.of(index).matched += outbox.closed;
