@@ -79,7 +79,7 @@ impl Stream {
         let (sender, arrivals) = sync_channel(BATCHES_AHEAD);
         let interrupts = sender.clone();
         // Without a handler Ctrl-C ends the process at once, as ever.
-        let _ = ctrlc::try_set_handler(move || {
+        let _ = ctrlc::set_handler(move || {
             // The second one does not wait for the batches before it.
             if INTERRUPTED.swap(true, Ordering::Relaxed) || interrupts.send(Arrival::Interrupt).is_err() {
                 std::process::exit(INTERRUPTED_EXIT_CODE);
