@@ -2,6 +2,7 @@
 
 use super::event_id::PackedId;
 use super::fact::texts_bytes;
+use super::gauge::Taken;
 use super::{Entry, EventId, delta, weight};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::VecDeque;
@@ -25,12 +26,13 @@ pub(super) struct Recents {
 }
 
 impl Recent {
-    fn of(entry: &Entry) -> Recent {
+    fn of(entry: &Entry, taken: Taken) -> Recent {
         Recent {
             time: entry.time,
             event: entry.event,
             event_id: entry.event_id.clone(),
-            number: entry.values.number,
+            // What was not counted must not be taken out again.
+            number: entry.values.number.filter(|_| taken == Taken::Yes),
             observed: entry.values.observed.clone(),
         }
     }
@@ -42,8 +44,8 @@ impl Recent {
 }
 
 impl Recents {
-    pub(super) fn push(&mut self, entry: &Entry) {
-        self.push_back(Recent::of(entry));
+    pub(super) fn push(&mut self, entry: &Entry, taken: Taken) {
+        self.push_back(Recent::of(entry, taken));
     }
 
     /// The first event, if it is not later than `until`.

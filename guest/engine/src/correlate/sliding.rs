@@ -57,8 +57,9 @@ impl Sliding {
         self.expire(since);
         self.end_run(since, sink);
         for entry in slice {
-            self.recent.push(entry);
-            if self.gauge.add(spec, entry) == Taken::No {
+            let taken = self.gauge.add(spec, entry);
+            self.recent.push(entry, taken);
+            if taken == Taken::No {
                 self.drop_one(entry.time);
             }
         }
@@ -199,5 +200,69 @@ impl Run {
             uncounted: self.dropped + self.figures.unobserved,
             at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::correlate::{Origin, Values};
+    use crate::limits::SPREAD_VALUES_MAX;
+    use tripwasm_plan::{Action, Comparison, Correlation, Logic, Operator, Rule, RuleIndex, Window};
+
+    fn median_over(timespan_ms: u64) -> Spec {
+        let correlation = Correlation {
+            sources: vec![],
+            group_by: vec![],
+            measure: Measure::Median("n".into()),
+            condition: vec![Comparison { operator: Operator::Gte, value: Decimal::ZERO }],
+            window: Window::Sliding,
+            timespan_ms,
+            observed: vec![],
+            learn_ms: None,
+            suppress_ms: None,
+            level: 0,
+            onward: vec![],
+        };
+        let rule = Rule {
+            id: None,
+            name: None,
+            title: "median".into(),
+            level: None,
+            tags: vec![],
+            author: None,
+            action: Action::Tag,
+            reported: true,
+            logic: Logic::Correlation(correlation.clone()),
+        };
+        Spec::new(RuleIndex(0), rule, correlation)
+    }
+
+    fn entry(time: Timestamp, number: u64) -> Rc<Entry> {
+        let values = Values { number: Some(Decimal::whole(number)), ..Values::default() };
+        Rc::new(Entry {
+            time,
+            event_id: None,
+            event: number,
+            sources: 1,
+            origin: Origin::Event,
+            values,
+            onward: vec![],
+        })
+    }
+
+    #[test]
+    fn a_number_that_was_not_counted_is_not_taken_out_again() {
+        let spec = median_over(10);
+        let mut sliding = Sliding::new(&spec);
+        let mut step = |slice: &[Rc<Entry>]| {
+            sliding.step(&spec, slice, &mut Quiet::default(), &mut |_| {});
+            sliding.gauge.measured(&spec)
+        };
+        let too_many = SPREAD_VALUES_MAX as u64 + 100;
+        step(&(0..too_many).map(|number| entry(0, number)).collect::<Vec<_>>());
+        // The same number as one that found no room, but later.
+        step(&[entry(5, too_many - 1)]);
+        assert_eq!(step(&[entry(12, 1)]), Some(Decimal::whole(too_many).divided_by(2)));
     }
 }
