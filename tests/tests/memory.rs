@@ -270,3 +270,26 @@ tripwasm: { window: tumbling }
     assert!(exact.clone().all(|alert| alert.count == 4), "an alert that lacks events calls itself exact");
     assert!(exact.count() < found.len(), "no alert says that it lacks events");
 }
+
+#[test]
+fn a_baseline_from_history_keeps_the_bound() {
+    let rules = "
+title: A
+name: a
+detection: { selection: { k: a }, condition: selection }
+---
+title: New
+name: new
+correlation: { type: event_count, rules: [a], group-by: [user], timespan: 1h, condition: { eq: 1 } }
+tripwasm: { forget: never }
+";
+    let mut watched = Watched::new(rules, 64 << 10);
+    let mut lines = String::new();
+    for user in 0..5_000 {
+        event(&mut lines, user, "a", &format!("user-{user}"), "1.1.1.1");
+    }
+    assert_eq!(watched.detector.learn(lines.as_bytes()).learned, 5_000);
+    let statistics = watched.detector.statistics();
+    assert!(statistics.state_bytes <= 64 << 10, "{} bytes of state", statistics.state_bytes);
+    assert!(watched.evicted("new") > 1_000, "{} groups given up", watched.evicted("new"));
+}

@@ -219,7 +219,7 @@ impl Detector {
     }
 
     /// Feeds the baselines of first-seen rules from history, in any order, without alerts. Nothing else changes: no window,
-    /// no watermark, no count.
+    /// no watermark, no count but of groups given up for want of memory.
     pub fn learn(&mut self, events: &[u8]) -> Lesson {
         let mut lesson = Lesson::default();
         let mut outcome = LineOutcome::default();
@@ -229,7 +229,8 @@ impl Detector {
             lesson.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
             let facts: Vec<&Fact> =
                 facts.iter().filter(|fact| self.is_first_seen(fact.correlation)).collect();
-            facts.iter().for_each(|fact| self.correlator.learn(fact));
+            let mut out = Outcome::default();
+            facts.iter().for_each(|fact| self.correlator.learn(fact, &self.settings, &mut out));
             lesson.learned += u64::from(!facts.is_empty());
         }
         lesson

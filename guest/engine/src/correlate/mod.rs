@@ -146,9 +146,7 @@ impl Correlator {
         self.ledger.bytes = self.ledger.bytes - before + cell.store.bytes();
         self.next_due = self.next_due.min(due);
         out.alerts.append(&mut outbox.alerts);
-        if self.ledger.bytes > settings.state_bytes_max {
-            self.evict(settings, out);
-        }
+        self.keep_bound(settings, out);
     }
 
     /// Closes what ends by the watermark, on every level.
@@ -208,8 +206,8 @@ impl Correlator {
         level.reached = level.reached.max(Some(watermark));
     }
 
-    /// Feeds the baseline of a first-seen correlation; nothing else changes.
-    pub(crate) fn learn(&mut self, fact: &Fact) {
+    /// Feeds the baseline of a first-seen correlation; nothing else changes, but for groups that have to go.
+    pub(crate) fn learn(&mut self, fact: &Fact, settings: &Settings, out: &mut Outcome) {
         let index = fact.correlation.0 as usize;
         let Some(Some(cell)) = self.cells.get_mut(index) else { return };
         let before = cell.store.bytes();
@@ -219,6 +217,7 @@ impl Correlator {
         cell.store.note_event(slot, fact.entry.time);
         self.next_due = self.next_due.min(cell.store.next_due().unwrap_or(Timestamp::MAX));
         self.ledger.bytes = self.ledger.bytes - before + cell.store.bytes();
+        self.keep_bound(settings, out);
     }
 
     /// Counts per rule, with the number of groups held now.
@@ -236,9 +235,12 @@ impl Correlator {
         Some(footprint::group_bytes_max(&cell.spec))
     }
 
-    /// Gives up groups until a sixteenth of the bound is free again: of the correlation that takes the most, the least
-    /// useful. So a flood of keys in one rule costs no other rule a window.
-    fn evict(&mut self, settings: &Settings, out: &mut Outcome) {
+    /// Beyond the bound, gives up groups until a sixteenth of it is free again: of the correlation that takes the most, the
+    /// least useful. So a flood of keys in one rule costs no other rule a window.
+    fn keep_bound(&mut self, settings: &Settings, out: &mut Outcome) {
+        if self.ledger.bytes <= settings.state_bytes_max {
+            return;
+        }
         let target = settings.state_bytes_max - settings.state_bytes_max / 16;
         while self.ledger.bytes > target {
             let mut by_size: Vec<(u64, usize)> = (0..)
