@@ -164,24 +164,12 @@ pub struct ExpectedWindow {
 
 /// Every case file below a directory, in order of path.
 pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut ahead = vec![directory.to_owned()];
-    while let Some(directory) = ahead.pop() {
-        let entries =
-            std::fs::read_dir(&directory).with_context(|| format!("listing {}", directory.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                ahead.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "yml") {
-                found.push(path);
-            } else {
-                bail!("{} is no case file: name it *.yml or move it away", path.display());
-            }
-        }
+    let found = crate::rules::below(directory)?;
+    let is_case = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "yml");
+    match found.iter().find(|path| !is_case(path)) {
+        Some(path) => bail!("{} is no case file: name it *.yml or move it away", path.display()),
+        None => Ok(found),
     }
-    found.sort();
-    Ok(found)
 }
 
 /// Reads a case file.

@@ -36,6 +36,13 @@ pub fn compile_tree(directory: &Path) -> Result<(Plan, Vec<LeftOut>)> {
 
 /// The YAML files below a directory, in order of path.
 fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = below(directory)?;
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "yml"));
+    Ok(found)
+}
+
+/// Every file below a directory, in order of path.
+pub(crate) fn below(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut ahead = vec![directory.to_owned()];
     while let Some(directory) = ahead.pop() {
@@ -43,11 +50,7 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
             std::fs::read_dir(&directory).with_context(|| format!("listing {}", directory.display()))?;
         for entry in entries {
             let path = entry?.path();
-            if path.is_dir() {
-                ahead.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "yml") {
-                found.push(path);
-            }
+            if path.is_dir() { ahead.push(path) } else { found.push(path) }
         }
     }
     found.sort();
