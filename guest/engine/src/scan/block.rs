@@ -38,12 +38,13 @@ pub(super) struct Blocks<'l> {
     /// Where the next block begins; what is before it has been classed.
     at: usize,
     has_unusual: bool,
+    has_backslash: bool,
 }
 
 impl<'l> Blocks<'l> {
     /// Nothing if the line is too short.
     pub(super) fn of(line: &'l [u8]) -> Option<Blocks<'l>> {
-        Some(Blocks { line, last: line.last_chunk()?, at: 0, has_unusual: false })
+        Some(Blocks { line, last: line.last_chunk()?, at: 0, has_unusual: false, has_backslash: false })
     }
 
     #[inline(always)]
@@ -52,15 +53,35 @@ impl<'l> Blocks<'l> {
         let block = match rest.first_chunk() {
             Some(bytes) => Block::of::<SPACED>(bytes),
             None if rest.is_empty() => return None,
-            // The rest is the end of the line's last 64 bytes.
-            None => Block::of::<SPACED>(self.last).behind((BLOCK_BYTES - rest.len()) as u32),
+            None => Block::end_of::<SPACED>(self.last, rest.len()),
         };
         self.has_unusual |= block.has_unusual;
+        self.has_backslash |= block.backslash != 0;
         self.at += BLOCK_BYTES;
         Some(block)
     }
 
-    /// The whole line, if all of it has been classed and it is UTF-8.
+    /// Where the next block begins.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The whole line.
+    pub(super) fn line(&self) -> &'l [u8] {
+        self.line
+    }
+
+    /// Whether there is a backslash so far.
+    pub(super) fn has_backslash(&self) -> bool {
+        self.has_backslash
+    }
+
+    /// Whether there is a byte below 0x20 or above 0x7f so far.
+    pub(super) fn has_unusual(&self) -> bool {
+        self.has_unusual
+    }
+
+    /// The whole line as text, if all of it has been classed and it is UTF-8.
     pub(super) fn text(&self) -> Option<&'l str> {
         if self.at < self.line.len() {
             return None;
@@ -102,19 +123,21 @@ impl Block {
         }
     }
 
-    /// Without the first bytes, which belong to the block before.
-    #[inline(always)]
-    fn behind(self, bytes: u32) -> Block {
+    /// The end of a line, as a block that begins there. `last` are the line's last bytes, of which so many are the end.
+    #[inline(never)]
+    fn end_of<const SPACED: bool>(last: &[u8; BLOCK_BYTES], bytes: usize) -> Block {
+        let before = (BLOCK_BYTES - bytes) as u32;
+        let block = Block::of::<SPACED>(last);
         Block {
-            valid: self.valid >> bytes,
-            quote: self.quote >> bytes,
-            backslash: self.backslash >> bytes,
-            open: self.open >> bytes,
-            close: self.close >> bytes,
-            comma: self.comma >> bytes,
-            colon: self.colon >> bytes,
-            space: self.space >> bytes,
-            has_unusual: self.has_unusual,
+            valid: block.valid >> before,
+            quote: block.quote >> before,
+            backslash: block.backslash >> before,
+            open: block.open >> before,
+            close: block.close >> before,
+            comma: block.comma >> before,
+            colon: block.colon >> before,
+            space: block.space >> before,
+            has_unusual: block.has_unusual,
         }
     }
 }

@@ -4,10 +4,14 @@
 //! before it. That is arithmetic on bits: a token's bit, moved one place on, says what has to begin there. What depends
 //! on the container, and what stands inside scalars and escapes, is left to the caller.
 
-use super::block::Block;
+use super::block::{Block, Blocks};
+use super::json::is_escape;
+
+/// Blocks that are read in a row: enough for most events, few enough to stay in the processor's first cache.
+pub(super) const BLOCKS_AT_ONCE: usize = 32;
 
 /// What the blocks so far leave to the next one; each is one bit, or a mask of ones and zeros.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Grammar {
     /// A backslash at the end escapes the next byte.
     escape: u64,
@@ -28,7 +32,7 @@ pub(super) struct Grammar {
 }
 
 /// What stands where in a block, outside strings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tokens {
     pub(super) open: u64,
     pub(super) close: u64,
@@ -60,12 +64,33 @@ impl Grammar {
         }
     }
 
-    /// The bytes that a backslash escapes.
-    #[inline(always)]
-    pub(super) fn escaped(&mut self, backslash: u64) -> u64 {
-        if backslash == 0 {
-            return core::mem::take(&mut self.escape);
+    /// Reads on, and says how many blocks were read; nothing if two neighbours do not fit, or an escape is none.
+    #[inline(never)]
+    pub(super) fn read<const SPACED: bool>(
+        &mut self,
+        blocks: &mut Blocks<'_>,
+        out: &mut [Tokens; BLOCKS_AT_ONCE],
+    ) -> Option<usize> {
+        let mut carried = self.clone();
+        let mut misfits = 0;
+        let mut count = 0;
+        for tokens in out {
+            let at = blocks.at();
+            let Some(mut block) = blocks.next::<SPACED>() else { break };
+            if block.backslash | carried.escape != 0 {
+                let escaped = carried.escaped(block.backslash) & block.valid;
+                block.quote &= !escaped;
+                check_escapes(blocks.line(), at, escaped)?;
+            }
+            *tokens = carried.step::<SPACED>(&block, &mut misfits);
+            count += 1;
         }
+        *self = carried;
+        (misfits == 0).then_some(count)
+    }
+
+    /// The bytes that a backslash escapes.
+    fn escaped(&mut self, backslash: u64) -> u64 {
         // A run of backslashes escapes what is behind it if its length is odd: carries of runs that begin at odd places.
         const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
         let starters = backslash & !self.escape;
@@ -75,14 +100,13 @@ impl Grammar {
         escaped
     }
 
-    /// Reads a block whose quotes are no escaped ones; nothing if two neighbours do not fit.
+    /// Reads a block whose quotes are no escaped ones.
     #[inline(always)]
-    pub(super) fn read<const SPACED: bool>(&mut self, block: &Block) -> Option<Tokens> {
-        let valid = block.valid;
+    fn step<const SPACED: bool>(&mut self, block: &Block, misfits: &mut u64) -> Tokens {
         let in_string = odd_before(block.quote) ^ self.in_string;
         self.in_string = (in_string.cast_signed() >> 63).cast_unsigned();
         let string_end = block.quote & !in_string;
-        let outside = !(in_string | block.quote) & valid;
+        let outside = !(in_string | block.quote) & block.valid;
         let (open, close) = (block.open & outside, block.close & outside);
         let (comma, colon) = (block.comma & outside, block.colon & outside);
         let space = if SPACED { block.space & outside } else { 0 };
@@ -93,27 +117,19 @@ impl Grammar {
 
         let string = block.quote & in_string;
         let begins = string | open | scalar;
-        let has_to_begin = behind::<SPACED>(open | comma | colon, space, &mut self.value) & valid;
+        let has_to_begin = behind::<SPACED>(open | comma | colon, space, &mut self.value) & block.valid;
         let opened = behind::<SPACED>(open, space, &mut self.opened);
         let misplaced = (begins ^ has_to_begin) & !(close & opened);
 
         let is_first = behind::<SPACED>(open | comma, space, &mut self.first);
         let first = string & is_first;
         let first_end = self.ends_of(first, in_string) & string_end;
-        let is_behind_first = behind::<SPACED>(first_end, space, &mut self.key) & valid;
+        let is_behind_first = behind::<SPACED>(first_end, space, &mut self.key) & block.valid;
         let keyless = colon & !is_behind_first;
+        *misfits |= misplaced | keyless;
 
         let array_only = (is_behind_first & !colon) | ((scalar | open) & is_first);
-        (misplaced | keyless == 0).then_some(Tokens {
-            open,
-            close,
-            colon,
-            scalar,
-            first,
-            first_end,
-            string_end,
-            array_only,
-        })
+        Tokens { open, close, colon, scalar, first, first_end, string_end, array_only }
     }
 
     /// Behind the last byte of each string that begins at one of `starts`: a carry runs through the string.
@@ -124,6 +140,19 @@ impl Grammar {
         self.first_string = u64::from(begun_here | begun_before);
         sum
     }
+}
+
+/// Whether what stands behind backslashes is what may.
+#[cold]
+fn check_escapes(line: &[u8], at: usize, mut escaped: u64) -> Option<()> {
+    while escaped != 0 {
+        let place = at + escaped.trailing_zeros() as usize;
+        escaped &= escaped - 1;
+        if !is_escape(line, place) {
+            return None;
+        }
+    }
+    Some(())
 }
 
 /// For each place, whether the number of bits up to it is odd.

@@ -4,9 +4,9 @@
 //! to [`super::tokens`], which reads byte by byte and finds the reason.
 
 use super::Scanner;
-use super::block::{BLOCK_BYTES, Block, Blocks};
-use super::grammar::{Grammar, Tokens};
-use super::json::{after_number, is_escape};
+use super::block::{BLOCK_BYTES, Blocks};
+use super::grammar::{BLOCKS_AT_ONCE, Grammar, Tokens};
+use super::json::after_number;
 use super::spans::{Kind, Span};
 use super::tokens::Frame;
 use super::trie::{NO_NODE, NodeId, PathTrie, Stamp};
@@ -20,8 +20,8 @@ struct Sweep<'e> {
     /// Place of the last first string's opening quote, and of its closing one.
     first: usize,
     first_end: usize,
-    /// Backslashes of the blocks so far, at whatever place.
-    backslash: u64,
+    /// Whether there is one up to the blocks at hand.
+    has_backslash: bool,
     /// The place in the trie of the container that begins next.
     next_node: NodeId,
     /// The innermost open container.
@@ -46,21 +46,33 @@ impl Scanner {
         }
         self.begin(trie);
         let mut grammar = Grammar::new();
+        let mut tokens = [Tokens::default(); BLOCKS_AT_ONCE];
         let mut sweep = Sweep {
             line,
             at: 0,
             first: 0,
             first_end: 0,
-            backslash: 0,
+            has_backslash: false,
             next_node: trie.root(),
             top: NO_FRAME,
             open_string: None,
         };
-        while let Some(block) = blocks.next::<SPACED>() {
-            self.sweep_block::<SPACED>(trie, &mut sweep, &mut grammar, block)?;
-            sweep.at += BLOCK_BYTES;
+        loop {
+            let count = grammar.read::<SPACED>(&mut blocks, &mut tokens)?;
+            let tokens = tokens.get(..count)?;
+            if tokens.is_empty() {
+                break;
+            }
+            sweep.has_backslash = blocks.has_backslash();
+            sweep.check_scalars::<SPACED>(tokens)?;
+            for tokens in tokens {
+                self.end_open_string(&mut sweep, tokens);
+                self.sweep_containers::<SPACED>(trie, &mut sweep, tokens)?;
+                sweep.leave::<SPACED>(tokens);
+            }
         }
-        if !self.stack.is_empty() {
+        let has_controls = blocks.has_unusual() && line.iter().any(|&byte| byte < 0x20);
+        if has_controls || !self.stack.is_empty() {
             return None;
         }
         self.spans.link();
@@ -68,23 +80,7 @@ impl Scanner {
     }
 
     #[inline(always)]
-    fn sweep_block<const SPACED: bool>(
-        &mut self,
-        trie: &PathTrie,
-        sweep: &mut Sweep<'_>,
-        grammar: &mut Grammar,
-        mut block: Block,
-    ) -> Option<()> {
-        if block.has_unusual {
-            sweep.check_controls()?;
-        }
-        let escaped = grammar.escaped(block.backslash);
-        if escaped != 0 {
-            sweep.check_escapes(escaped & block.valid)?;
-            block.quote &= !escaped;
-        }
-        sweep.backslash |= block.backslash;
-        let tokens = grammar.read::<SPACED>(&block)?;
+    fn end_open_string(&mut self, sweep: &mut Sweep<'_>, tokens: &Tokens) {
         if let Some(span) = sweep.open_string
             && tokens.string_end != 0
         {
@@ -92,10 +88,6 @@ impl Scanner {
             sweep.open_string = None;
             self.end_string(sweep, span, end);
         }
-        sweep.check_scalars::<SPACED>(tokens.scalar)?;
-        self.sweep_containers::<SPACED>(trie, sweep, &tokens)?;
-        sweep.leave(&tokens);
-        Some(())
     }
 
     /// Goes from bracket to bracket; between two the container is the same.
@@ -186,7 +178,7 @@ impl Scanner {
             colons ^= colon;
             let at = sweep.at + colon.trailing_zeros() as usize;
             let raw = sweep.key_before::<SPACED>(tokens, colon, at)?;
-            let has_escapes = sweep.has_backslash() && raw.contains(&b'\\');
+            let has_escapes = sweep.has_escapes(raw);
             let stamp = Stamp::of(raw);
             let mut node = object.child(raw, stamp);
             if has_escapes || stamp.is_reserved() {
@@ -240,9 +232,7 @@ impl Scanner {
 
     #[inline(always)]
     fn end_string(&mut self, sweep: &Sweep<'_>, span: u32, end: usize) {
-        self.spans.complete_text(span, end, |inside| {
-            sweep.has_backslash() && sweep.line.get(inside).is_some_and(|inside| inside.contains(&b'\\'))
-        });
+        self.spans.complete_text(span, end, |inside| sweep.line.get(inside).is_some_and(|inside| sweep.has_escapes(inside)));
     }
 }
 
@@ -259,10 +249,10 @@ impl<'e> Sweep<'e> {
         self.line.get(start + 1..end)
     }
 
-    /// Whether the line has shown one so far.
+    /// Whether the inside of a string has escapes.
     #[inline(always)]
-    fn has_backslash(&self) -> bool {
-        self.backslash != 0
+    fn has_escapes(&self, inside: &[u8]) -> bool {
+        self.has_backslash && memchr::memchr(b'\\', inside).is_some()
     }
 
     /// The last of the places before `bit`.
@@ -274,51 +264,42 @@ impl<'e> Sweep<'e> {
 
     /// Keeps of the block what later ones need.
     #[inline(always)]
-    fn leave(&mut self, tokens: &Tokens) {
+    fn leave<const SPACED: bool>(&mut self, tokens: &Tokens) {
         if tokens.first != 0 {
             self.first = self.at + tokens.first.ilog2() as usize;
         }
-        if tokens.first_end != 0 {
+        if SPACED && tokens.first_end != 0 {
             self.first_end = self.at + tokens.first_end.ilog2() as usize;
         }
+        self.at += BLOCK_BYTES;
     }
 
+    /// Whether the scalars of the next blocks are what they may be.
     #[inline(always)]
-    fn check_scalars<const SPACED: bool>(&self, mut scalars: u64) -> Option<()> {
-        while scalars != 0 {
-            let at = self.at + scalars.trailing_zeros() as usize;
-            scalars &= scalars - 1;
-            let rest = self.line.get(at..)?;
-            let end = match rest.first_chunk::<4>()? {
-                b"true" | b"null" => at + 4,
-                b"fals" if rest.get(4) == Some(&b'e') => at + 5,
-                _ => after_number(self.line, at).ok()?,
-            };
-            let ends = matches!(self.line.get(end)?, b',' | b'}' | b']');
-            if !(ends || SPACED && self.line.get(end) == Some(&b' ')) {
-                return None;
+    fn check_scalars<const SPACED: bool>(&self, blocks: &[Tokens]) -> Option<()> {
+        for (number, tokens) in blocks.iter().enumerate() {
+            let mut scalars = tokens.scalar;
+            while scalars != 0 {
+                let at = self.at + number * BLOCK_BYTES + scalars.trailing_zeros() as usize;
+                scalars &= scalars - 1;
+                let end = scalar_end(self.line, at)?;
+                match self.line.get(end)? {
+                    b',' | b'}' | b']' => {}
+                    b' ' if SPACED => {}
+                    _ => return None,
+                }
             }
         }
         Some(())
     }
+}
 
-    /// Control characters are for the slow way.
-    #[cold]
-    fn check_controls(&self) -> Option<()> {
-        let block = self.line.get(self.at..)?;
-        let block = block.get(..BLOCK_BYTES).unwrap_or(block);
-        block.iter().all(|&byte| byte >= 0x20).then_some(())
-    }
-
-    #[cold]
-    fn check_escapes(&self, mut escaped: u64) -> Option<()> {
-        while escaped != 0 {
-            let at = self.at + escaped.trailing_zeros() as usize;
-            escaped &= escaped - 1;
-            if !is_escape(self.line, at) {
-                return None;
-            }
-        }
-        Some(())
+#[inline(always)]
+fn scalar_end(line: &[u8], at: usize) -> Option<usize> {
+    let rest = line.get(at..)?;
+    match rest.first_chunk::<4>()? {
+        b"true" | b"null" => Some(at + 4),
+        b"fals" if rest.get(4) == Some(&b'e') => Some(at + 5),
+        _ => after_number(line, at).ok(),
     }
 }
