@@ -3,7 +3,7 @@
 use crate::Plan;
 
 /// Version of the plan's bytes. A guest reads exactly its own.
-pub const PLAN_FORMAT: u32 = 2;
+pub const PLAN_FORMAT: u32 = 3;
 
 const MAGIC: &[u8; 4] = b"TWPL";
 const HEADER_BYTES: usize = 4 + 4 + 8;

@@ -76,6 +76,8 @@ pub enum Test {
     Regex {
         /// A little-endian sparse DFA of regex-automata, unanchored, over UTF-8.
         dfa: Vec<u8>,
+        /// A text that stands in every match; empty where none is known.
+        literal: String,
     },
     /// The value is a string that is an IP address inside one of the networks. A v6 address may carry one
     /// non-empty `%scope`; v4-mapped addresses are v6 addresses.

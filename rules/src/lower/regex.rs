@@ -4,7 +4,10 @@ use regex_automata::{
     dfa::{StartKind, dense},
     nfa::thompson,
 };
-use regex_syntax::ParserBuilder;
+use regex_syntax::{
+    ParserBuilder,
+    hir::{Hir, HirKind},
+};
 
 /// Bound on an automaton: a pattern that needs more belongs into simpler ones.
 const AUTOMATON_BYTES_MAX: usize = 1 << 20;
@@ -48,8 +51,9 @@ impl RegexError {
     }
 }
 
-/// An automaton that finds the pattern anywhere in a text, as little-endian sparse DFA bytes.
-pub(crate) fn compile(pattern: &str, flags: RegexFlags) -> Result<Vec<u8>, RegexError> {
+/// An automaton that finds the pattern anywhere in a text, as little-endian sparse DFA bytes; and a text that every match
+/// contains, empty where none is known.
+pub(crate) fn compile(pattern: &str, flags: RegexFlags) -> Result<(Vec<u8>, String), RegexError> {
     let mut parser = ParserBuilder::new()
         .case_insensitive(flags.ignore_case)
         .multi_line(flags.multi_line)
@@ -69,7 +73,21 @@ pub(crate) fn compile(pattern: &str, flags: RegexFlags) -> Result<Vec<u8>, Regex
     let dense =
         dense::Builder::new().configure(limits).build_from_nfa(&nfa).map_err(|_| RegexError::TooLarge)?;
     let bytes = dense.to_sparse().map_err(|_| RegexError::TooLarge)?.to_bytes_little_endian();
-    if bytes.len() > AUTOMATON_BYTES_MAX { Err(RegexError::TooLarge) } else { Ok(bytes) }
+    if bytes.len() > AUTOMATON_BYTES_MAX {
+        return Err(RegexError::TooLarge);
+    }
+    Ok((bytes, required_literal(&hir).unwrap_or_default()))
+}
+
+/// The longest text that the pattern cannot do without, as far as its outermost parts say.
+fn required_literal(hir: &Hir) -> Option<String> {
+    match hir.kind() {
+        HirKind::Literal(literal) => String::from_utf8(literal.0.to_vec()).ok(),
+        HirKind::Capture(capture) => required_literal(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => required_literal(&repetition.sub),
+        HirKind::Concat(parts) => parts.iter().filter_map(required_literal).max_by_key(String::len),
+        _ => None,
+    }
 }
 
 fn syntax_error(pattern: &str, error: &regex_syntax::Error) -> RegexError {
@@ -91,9 +109,22 @@ mod tests {
     };
 
     fn finds(pattern: &str, flags: RegexFlags, text: &str) -> bool {
-        let bytes = compile(pattern, flags).unwrap();
+        let (bytes, literal) = compile(pattern, flags).unwrap();
         let (dfa, _) = sparse::DFA::from_bytes(&bytes).unwrap();
-        dfa.try_search_fwd(&Input::new(text).earliest(true)).unwrap().is_some()
+        let found = dfa.try_search_fwd(&Input::new(text).earliest(true)).unwrap().is_some();
+        assert!(!found || text.contains(&literal), "{pattern:?} matches {text:?} without {literal:?}");
+        found
+    }
+
+    #[test]
+    fn a_literal_that_every_match_holds_is_known() {
+        let literal = |pattern: &str| compile(pattern, RegexFlags::default()).unwrap().1;
+        assert_eq!(literal(".+:assumed-role/aws:.+"), ":assumed-role/aws:");
+        assert_eq!(literal("^(ab)+[xy](c|d)efgh?"), "efg");
+        assert_eq!(literal("(abc)*|d"), "");
+        assert_eq!(literal("(?i)abc"), "");
+        assert_eq!(literal("(abcdef){0,3}x"), "x");
+        assert!(finds("^(ab)+[xy](c|d)efgh?", RegexFlags::default(), "ababxdefg"));
     }
 
     #[test]

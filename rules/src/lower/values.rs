@@ -189,7 +189,7 @@ fn regex(value: &Node, flags: RegexFlags, notes: &mut Notes<'_>) -> Option<Test>
         return None;
     };
     match regex::compile(&pattern, flags) {
-        Ok(dfa) => Some(Test::Regex { dfa }),
+        Ok((dfa, literal)) => Some(Test::Regex { dfa, literal }),
         Err(error) => {
             let offset = match error {
                 RegexError::Syntax { offset, .. } => offset,

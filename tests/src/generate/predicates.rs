@@ -11,13 +11,26 @@ use tripwasm_plan::{
 };
 
 /// Automata of small patterns.
-static REGEXES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+/// Automata, and texts that every match holds.
+static REGEXES: LazyLock<Vec<(Vec<u8>, &str)>> = LazyLock::new(|| {
     let config = dense::Config::new().start_kind(StartKind::Unanchored);
-    let compile = |pattern: &str| {
+    let compile = |(pattern, literal): (&str, &'static str)| {
         let dfa = dense::Builder::new().configure(config.clone()).build(pattern).expect("a small pattern");
-        dfa.to_sparse().expect("a small automaton").to_bytes_little_endian()
+        (dfa.to_sparse().expect("a small automaton").to_bytes_little_endian(), literal)
     };
-    ["x", "^X", "(?i)É", "1.*0", r"\[", "^$", "y$", "(?s)x.y", r"\\"].map(compile).into()
+    [
+        ("x", "x"),
+        ("^X", ""),
+        ("(?i)É", ""),
+        ("1.*0", "0"),
+        (r"\[", "["),
+        ("^$", ""),
+        ("y$", "y"),
+        ("(?s)x.y", ""),
+        (r"\\", r"\"),
+    ]
+    .map(compile)
+    .into()
 });
 
 pub(super) fn condition(predicates: u32) -> impl Strategy<Value = Condition> {
@@ -108,7 +121,7 @@ fn test(below: u32) -> impl Strategy<Value = Test> {
         1 => (any::<bool>(), types()).prop_map(|(value, types)| Test::Bool { value, types }),
         2 => (number(), types()).prop_map(|(value, types)| Test::Number { value: value.into(), types }),
         2 => (operator, number()).prop_map(|(operator, bound)| Test::Compare { operator, bound: bound.into() }),
-        2 => select(REGEXES.to_vec()).prop_map(|dfa| Test::Regex { dfa }),
+        2 => select(REGEXES.to_vec()).prop_map(|(dfa, literal)| Test::Regex { dfa, literal: literal.into() }),
         2 => prop::collection::vec(networks, 1..3).prop_map(Test::Cidr),
         2 => (field(below), reference, case())
             .prop_map(|(other, reference, case)| Test::FieldRef { other, reference, case }),

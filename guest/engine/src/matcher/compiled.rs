@@ -185,7 +185,7 @@ fn compile_indexed(trie: &mut PathTrie, path: &str) -> Sought {
 fn compile_regex(
     (index, predicate): (usize, &Predicate),
 ) -> Result<Option<sparse::DFA<Vec<u8>>>, CompileError> {
-    let Test::Regex { dfa } = &predicate.test else { return Ok(None) };
+    let Test::Regex { dfa, .. } = &predicate.test else { return Ok(None) };
     let (dfa, _) = sparse::DFA::from_bytes(dfa).map_err(|_| CompileError::Regex(index as u32))?;
     Ok(Some(dfa.to_owned()))
 }

@@ -36,9 +36,13 @@ pub(super) fn passes(
             _ => false,
         },
         Test::Compare { operator, bound } => compares(value, *operator, bound),
-        Test::Regex { .. } => {
+        Test::Regex { literal, .. } => {
             let Some(text) = text_of(value, Types::Any) else { return false };
-            dfa.is_some_and(|dfa| matches!(dfa.try_search_fwd(&Input::new(text.as_bytes())), Ok(Some(_))))
+            contains(&text, literal)
+                && dfa.is_some_and(|dfa| {
+                    let input = Input::new(text.as_bytes()).earliest(true);
+                    matches!(dfa.try_search_fwd(&input), Ok(Some(_)))
+                })
         }
         Test::Cidr(networks) => match value {
             Value::Text(text) => address(text).is_some_and(|ip| networks.iter().any(|net| within(ip, net))),
@@ -95,9 +99,23 @@ fn fits_exactly(pattern: &Pattern, text: &str) -> bool {
         Pattern::Equals(expected) => text == expected,
         Pattern::StartsWith(start) => text.starts_with(start.as_str()),
         Pattern::EndsWith(end) => text.ends_with(end.as_str()),
-        Pattern::Contains(part) => text.contains(part.as_str()),
+        Pattern::Contains(part) => contains(text, part),
         Pattern::Wildcard(pieces) => fits_wildcard(pieces, text),
     }
+}
+
+/// Whether a short text, as values of events are, holds another one.
+fn contains(text: &str, part: &str) -> bool {
+    let Some((&first, _)) = part.as_bytes().split_first() else { return true };
+    let mut rest = text.as_bytes();
+    while let Some(at) = memchr::memchr(first, rest) {
+        let Some(from) = rest.get(at..) else { return false };
+        if from.starts_with(part.as_bytes()) {
+            return true;
+        }
+        rest = from.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// Matches piece by piece; on a mismatch the latest `*` takes one character more.

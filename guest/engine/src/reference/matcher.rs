@@ -111,7 +111,7 @@ fn passes(test: &Test, field: FieldId, fields: &Fields<'_>) -> bool {
             };
             number::compare(text, bound).is_some_and(|ordering| number::satisfies(ordering, *operator))
         }),
-        Test::Regex { dfa } => any(&|value| value.text().is_some_and(|text| regex_finds(dfa, &text))),
+        Test::Regex { dfa, .. } => any(&|value| value.text().is_some_and(|text| regex_finds(dfa, &text))),
         Test::Cidr(networks) => any(&|value| match value {
             Json::Text(text) => networks.iter().any(|network| contains(network, text)),
             _ => false,

@@ -64,12 +64,12 @@ impl Grammar {
         }
     }
 
-    /// Reads on, and says how many blocks were read; nothing if two neighbours do not fit, or an escape is none.
+    /// Reads on until `out` is full, and says how many blocks were read; nothing if two neighbours do not fit, or an escape is none.
     #[inline(never)]
     pub(super) fn read<const SPACED: bool>(
         &mut self,
         blocks: &mut Blocks<'_>,
-        out: &mut [Tokens; BLOCKS_AT_ONCE],
+        out: &mut [Tokens],
     ) -> Option<usize> {
         let mut carried = self.clone();
         let mut misfits = 0;

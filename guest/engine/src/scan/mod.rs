@@ -27,6 +27,7 @@ pub(crate) use trie::{NO_NODE, NodeId, PathTrie, Root};
 
 use crate::finding::Reason;
 use crate::limits::EVENT_BYTES_MAX;
+use grammar::Tokens;
 use core::ops::Range;
 use json::skip_space;
 use tokens::Frame;
@@ -35,6 +36,8 @@ use trie::Stamp;
 /// Reads events one after the other.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Scanner {
+    /// Of the blocks at hand.
+    tokens: Vec<Tokens>,
     stack: Vec<Frame>,
     spans: Spans,
     /// Number of the object in which a trie node was last met, and how many spans there were then.
@@ -86,7 +89,7 @@ impl Scanner {
     ) -> Result<(), Reason> {
         self.begin(trie);
         let bytes = text.as_bytes().get(..value.end).ok_or(Reason::Malformed)?;
-        self.tokens(trie, bytes, value.start, trie.root())?;
+        self.read_tokens(trie, bytes, value.start, trie.root())?;
         self.spans.link();
         Ok(())
     }

@@ -40,13 +40,25 @@ impl Scanner {
         trie: &PathTrie,
         line: &'l [u8],
     ) -> Option<&'l str> {
+        let mut tokens = core::mem::take(&mut self.tokens);
+        let text = self.sweep_into::<SPACED>(trie, line, &mut tokens);
+        self.tokens = tokens;
+        text
+    }
+
+    fn sweep_into<'l, const SPACED: bool>(
+        &mut self,
+        trie: &PathTrie,
+        line: &'l [u8],
+        tokens: &mut Vec<Tokens>,
+    ) -> Option<&'l str> {
         let mut blocks = Blocks::of(line)?;
         if line.first() != Some(&b'{') {
             return None;
         }
         self.begin(trie);
+        tokens.resize(BLOCKS_AT_ONCE, Tokens::default());
         let mut grammar = Grammar::new();
-        let mut tokens = [Tokens::default(); BLOCKS_AT_ONCE];
         let mut sweep = Sweep {
             line,
             at: 0,
@@ -58,7 +70,7 @@ impl Scanner {
             open_string: None,
         };
         loop {
-            let count = grammar.read::<SPACED>(&mut blocks, &mut tokens)?;
+            let count = grammar.read::<SPACED>(&mut blocks, tokens)?;
             let tokens = tokens.get(..count)?;
             if tokens.is_empty() {
                 break;
@@ -155,7 +167,7 @@ impl Scanner {
         match span {
             Some(span) if object != 0 => self.spans.complete(span, end),
             Some(start) if node != NO_NODE => {
-                self.tokens(trie, sweep.line.get(..end)?, start as usize, node).ok()?;
+                self.read_tokens(trie, sweep.line.get(..end)?, start as usize, node).ok()?;
             }
             _ => {}
         }

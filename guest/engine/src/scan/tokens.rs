@@ -44,7 +44,7 @@ struct Value<'e> {
 
 impl Scanner {
     /// Reads the value that stands from `at` to the end, as that of a place in the trie.
-    pub(super) fn tokens(
+    pub(super) fn read_tokens(
         &mut self,
         trie: &PathTrie,
         bytes: &[u8],
