@@ -27,8 +27,8 @@ pub(crate) use trie::{NO_NODE, NodeId, PathTrie, Root};
 
 use crate::finding::Reason;
 use crate::limits::EVENT_BYTES_MAX;
-use grammar::Tokens;
 use core::ops::Range;
+use grammar::Tokens;
 use json::skip_space;
 use tokens::Frame;
 use trie::Stamp;

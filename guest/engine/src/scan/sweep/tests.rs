@@ -1,0 +1,197 @@
+use super::super::trie::{PathTrie, Root};
+use super::super::{NodeId, Scanner};
+use crate::finding::Reason;
+use proptest::prelude::*;
+
+/// What a scan leaves behind.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    /// Kind, place, text and whether it is an element, of each wanted value by place in the trie.
+    values: Vec<(NodeId, String)>,
+    duplicate_key: bool,
+    reserved: Vec<String>,
+}
+
+fn wanted() -> PathTrie {
+    let mut trie = PathTrie::new(Root::Event);
+    for path in ["a", "b.c", "b.d.e", "list", "list.name", "eventName", "userIdentity.sessionContext", "n"] {
+        trie.insert_walk(path);
+        trie.insert_literal(path);
+    }
+    trie
+}
+
+fn seen(scanner: &Scanner, trie: &PathTrie, text: &str) -> Seen {
+    let nodes = 0..trie.len() as NodeId;
+    let values = nodes.flat_map(|node| {
+        let of_node = scanner.spans().of(node);
+        of_node
+            .map(move |span| (node, format!("{:?} {} {}", span.kind, span.is_element, &text[span.inside()])))
+    });
+    Seen {
+        values: values.collect(),
+        duplicate_key: scanner.duplicate_key(),
+        reserved: scanner.reserved_keys().to_vec(),
+    }
+}
+
+fn by_tokens(trie: &PathTrie, line: &[u8]) -> Result<Seen, Reason> {
+    let mut scanner = Scanner::default();
+    let text = Scanner::text(line)?;
+    scanner.scan(trie, text)?;
+    Ok(seen(&scanner, trie, text))
+}
+
+/// Holds both ways of reading against each other; says whether a sweep was sure.
+fn check(scanner: &mut Scanner, trie: &PathTrie, line: &[u8]) -> bool {
+    let expected = by_tokens(trie, line);
+    let mut is_sure = false;
+    for spaced in [false, true] {
+        let swept =
+            if spaced { scanner.sweep::<true>(trie, line) } else { scanner.sweep::<false>(trie, line) };
+        if let Some(text) = swept {
+            is_sure = true;
+            assert_eq!(Ok(seen(scanner, trie, text)), expected, "{}", String::from_utf8_lossy(line));
+            assert_eq!(text.as_bytes(), line);
+        }
+    }
+    let read = scanner.read(trie, line).map(|text| text.to_owned());
+    assert_eq!(read.map(|text| seen(scanner, trie, &text)), expected);
+    is_sure
+}
+
+/// An event whose values and keys lie across the borders of blocks in every way.
+fn shifted(shift: usize, space: &str) -> String {
+    let members = [
+        format!("\"pad\":\"{}\"", "p".repeat(shift)),
+        r#""eventName":"Create\"User\\""#.to_owned(),
+        r#""b":{"c":[1,{"x":[]}],"d":{"e":null},"z":"},{:"}"#.to_owned(),
+        r#""list":[{"name":"one","other":[{"name":0}]},"two",[{"name":true}],3.5e-7]"#.to_owned(),
+        r#""userIdentity":{"sessionContext":{},"more":{"sessionContext":1}}"#.to_owned(),
+        r#""tripwasm":[],"tripwasm_1":"é","b.c":"whole","eventNam":1,"eventName2":2"#.to_owned(),
+        format!(
+            "\"n\":-{}.5,\"a\":\"{}\",\"empty\":[[],{{}},\"\"]",
+            "1".repeat(1 + shift % 7),
+            "q".repeat(shift)
+        ),
+    ];
+    let compact = format!("{{{}}}", members.join(","));
+    // Spaces between tokens, never inside strings.
+    let mut in_string = false;
+    let mut escaped = false;
+    let mut spaced = String::new();
+    for c in compact.chars() {
+        spaced.push(c);
+        in_string ^= c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        if !in_string && matches!(c, ',' | ':' | '[' | '{') {
+            spaced.push_str(space);
+        }
+    }
+    spaced
+}
+
+#[test]
+fn usual_events_are_swept_wherever_blocks_end() {
+    let trie = wanted();
+    let mut scanner = Scanner::default();
+    for shift in 0..200 {
+        for space in ["", " ", "   "] {
+            let event = shifted(shift, space);
+            assert!(check(&mut scanner, &trie, event.as_bytes()), "left to the slow way: {event}");
+        }
+    }
+}
+
+#[test]
+fn every_changed_byte_is_noticed_or_harmless() {
+    let trie = wanted();
+    let mut scanner = Scanner::default();
+    for (shift, space) in [(3, ""), (41, " ")] {
+        let event = shifted(shift, space).into_bytes();
+        for place in 0..event.len() {
+            for byte in *b"\"\\{}[]:, x0-\n\x01\x80u" {
+                let mut changed = event.clone();
+                changed[place] = byte;
+                check(&mut scanner, &trie, &changed);
+                changed[place] = event[place];
+                changed.insert(place, byte);
+                check(&mut scanner, &trie, &changed);
+            }
+            let mut shorter = event.clone();
+            shorter.remove(place);
+            check(&mut scanner, &trie, &shorter);
+            check(&mut scanner, &trie, &event[..place]);
+        }
+    }
+}
+
+#[test]
+fn nesting_is_bounded_alike() {
+    let trie = wanted();
+    let mut scanner = Scanner::default();
+    for depth in [1020, 1022, 1023, 1024, 1025] {
+        for (open, close) in [("[", "]"), ("{\"x\":", "}"), ("[{\"b\":", "}]")] {
+            let event = format!("{{\"{}\":{}1{}}}", "k".repeat(60), open.repeat(depth), close.repeat(depth));
+            check(&mut scanner, &trie, event.as_bytes());
+        }
+    }
+}
+
+fn json() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        Just("a"),
+        Just("b"),
+        Just("c"),
+        Just("d"),
+        Just("e"),
+        Just("list"),
+        Just("name"),
+        Just("b.c"),
+        Just("eventName"),
+        Just("n"),
+        Just("tripwasm"),
+        Just("\\u0061"),
+        Just("é"),
+        Just("x\\\"y"),
+    ];
+    let scalar = prop_oneof![
+        Just("true".to_owned()),
+        Just("false".to_owned()),
+        Just("null".to_owned()),
+        Just("-0.5e+10".to_owned()),
+        Just("12".to_owned()),
+        Just("012".to_owned()),
+        Just("nul".to_owned()),
+        "[a-z ,:{}\\[\\]]{0,90}".prop_map(|text| format!("\"{text}\"")),
+        Just("\"\\\\\"".to_owned()),
+        Just("\"\\u12aF\\n\"".to_owned()),
+        Just("\"\\q\"".to_owned()),
+    ];
+    let space = prop_oneof![8 => Just(""), 2 => Just(" "), 1 => Just("\t")];
+    scalar.prop_recursive(4, 40, 6, move |inner| {
+        let member = (key.clone(), space.clone(), inner.clone())
+            .prop_map(|(key, space, value)| format!("\"{key}\"{space}:{space}{value}"));
+        let joined = |all: Vec<String>, space: &str| all.join(&format!("{space},{space}"));
+        prop_oneof![
+            (prop::collection::vec(member, 0..6), space.clone())
+                .prop_map(move |(all, space)| format!("{{{space}{}{space}}}", joined(all, space))),
+            (prop::collection::vec(inner, 0..5), space.clone())
+                .prop_map(move |(all, space)| format!("[{space}{}]", joined(all, space))),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_sweep_is_right_or_silent(value in json(), pad in 0..70_usize, damage in prop::option::of((any::<prop::sample::Index>(), any::<u8>()))) {
+        let mut line = format!("{{\"pad\":\"{}\",\"b\":{value},\"list\":{value},\"a\":{value}}}", "p".repeat(pad)).into_bytes();
+        if let Some((place, byte)) = damage {
+            let place = place.index(line.len());
+            line[place] = byte;
+        }
+        check(&mut Scanner::default(), &wanted(), &line);
+    }
+}
