@@ -18,7 +18,15 @@ pub(super) enum Outcome {
 impl Matcher<'_> {
     /// Calculates a field, or looks for its values, unless that is done; nothing for a path. Recursion follows the rule:
     /// operands have smaller ids.
+    #[inline]
     pub(super) fn calculate(&mut self, field: FieldId) {
+        match self.tables.field(field) {
+            Some(CompiledField::Path { .. }) | None => {}
+            Some(_) => self.make(field),
+        }
+    }
+
+    fn make(&mut self, field: FieldId) {
         let tables = self.tables;
         match tables.field(field) {
             Some(CompiledField::Calculated { slot, calculation }) => {

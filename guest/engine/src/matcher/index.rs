@@ -72,7 +72,7 @@ impl Index {
     }
 
     /// Puts the rules that the event may match into `out`, ascending.
-    #[inline]
+    #[inline(never)]
     pub(super) fn candidates(&self, tables: &Tables, line: &str, spans: &Spans, out: &mut Vec<u32>) {
         out.clear();
         for index in &self.fields {

@@ -16,10 +16,11 @@ pub use compiled::CompileError;
 pub(crate) use compiled::Compiled;
 pub(crate) use value::Value;
 
-use crate::scan::{NO_NODE, Scanner, Span, Spans};
+use crate::scan::{Linked, Scanner, Span, Spans};
 use calculate::Outcome;
 use compiled::{CompiledField, Tables};
 use sought::Found;
+use std::borrow::Cow;
 use tripwasm_plan::{Condition, Decimal, FieldId, PredicateId, Test, Timestamp};
 
 /// Buffers of a matcher, reused from event to event.
@@ -113,24 +114,28 @@ impl<'e> Matcher<'e> {
     /// The text of a field's first value that is no container; absent and null have none.
     pub(crate) fn text(&mut self, field: FieldId) -> Option<String> {
         self.calculate(field);
-        let value = self.values(field).find(|value| !value.is_container())?;
-        value.scalar_text().map(|text| text.into_owned())
+        self.first_scalar(field, |value| value.scalar_text().map(Cow::into_owned))
     }
 
     /// The texts of all scalar values of a field that are not null.
     pub(crate) fn texts(&mut self, field: FieldId) -> Vec<String> {
         self.calculate(field);
-        self.values(field).filter_map(|value| value.scalar_text().map(|text| text.into_owned())).collect()
+        let mut texts = Vec::new();
+        self.any_value(field, |value| {
+            texts.extend(value.scalar_text().map(Cow::into_owned));
+            false
+        });
+        texts
     }
 
     /// The number of a field's first value that is no container: a number, or a string that is a plain decimal one.
     pub(crate) fn number(&mut self, field: FieldId) -> Option<Decimal> {
         self.calculate(field);
-        match self.values(field).find(|value| !value.is_container())? {
+        self.first_scalar(field, |value| match value {
             Value::Number(text) => Decimal::parse(&text),
             Value::Text(text) if number::is_plain_decimal(&text) => Decimal::parse(&text),
             _ => None,
-        }
+        })
     }
 
     /// The event's time: of the first field with a usable one.
@@ -138,7 +143,7 @@ impl<'e> Matcher<'e> {
         let compiled = self.compiled;
         compiled.time.iter().find_map(|&field| {
             self.calculate(field);
-            self.values(field).find_map(|value| value.time())
+            self.first_value(field, |value| value.time())
         })
     }
 
@@ -147,7 +152,7 @@ impl<'e> Matcher<'e> {
         let compiled = self.compiled;
         compiled.event_id.iter().find_map(|&field| {
             self.calculate(field);
-            self.values(field).find_map(|value| match value {
+            self.first_value(field, |value| match value {
                 Value::Text(text) if !text.is_empty() => Some(text.into_owned()),
                 _ => None,
             })
@@ -176,21 +181,22 @@ impl<'e> Matcher<'e> {
             Test::Exists => self.is_present(predicate.field),
             Test::Null => {
                 !self.is_present(predicate.field)
-                    || self.values(predicate.field).any(|value| value == Value::Null)
+                    || self.any_value(predicate.field, |value| value == Value::Null)
             }
             Test::FieldRef { other, reference, case } => {
                 self.calculate(*other);
-                let others: Vec<_> = self.values(*other).filter_map(|value| value.scalar_text()).collect();
-                self.values(predicate.field)
-                    .filter_map(|value| value.scalar_text())
-                    .any(|text| others.iter().any(|other| test::refers(&text, other, *reference, *case)))
+                let others = self.texts(*other);
+                self.any_value(predicate.field, |value| {
+                    let Some(text) = value.scalar_text() else { return false };
+                    others.iter().any(|other| test::refers(&text, other, *reference, *case))
+                })
             }
             Test::Members { quantifier, scope } => self.members_fit(predicate.field, *quantifier, *scope),
             test => {
                 let mut folded = core::mem::take(&mut self.buffers.folded);
                 let dfa = tables.dfas.get(id.0 as usize).and_then(Option::as_ref);
                 let passes =
-                    self.values(predicate.field).any(|value| test::passes(test, &value, dfa, &mut folded));
+                    self.any_value(predicate.field, |value| test::passes(test, &value, dfa, &mut folded));
                 self.buffers.folded = folded;
                 passes
             }
@@ -202,22 +208,61 @@ impl<'e> Matcher<'e> {
         is_calculated || self.spans_of(field).next().is_some()
     }
 
-    /// The values of a field; a calculated or sought one has been calculated before.
-    fn values(&self, field: FieldId) -> impl Iterator<Item = Value<'_>> {
-        let outcome = self.outcome(field).and_then(|outcome| self.outcome_value(outcome));
-        self.spans_of(field).map(|span| Value::of_span(span, self.line)).chain(outcome)
+    /// What `take` makes of the first value of a field from which it makes something. A calculated or sought field has been
+    /// calculated before.
+    #[inline]
+    fn first_value<T>(&self, field: FieldId, mut take: impl FnMut(Value<'_>) -> Option<T>) -> Option<T> {
+        let outcome = match self.tables.field(field) {
+            Some(CompiledField::Calculated { .. }) => self.outcome(field),
+            _ => None,
+        };
+        match outcome {
+            Some(outcome) => self.outcome_value(outcome).and_then(take),
+            None => self.spans_of(field).find_map(|span| take(Value::of_span(span, self.line))),
+        }
+    }
+
+    fn any_value(&self, field: FieldId, mut fits: impl FnMut(Value<'_>) -> bool) -> bool {
+        self.first_value(field, |value| fits(value).then_some(())).is_some()
+    }
+
+    /// What `take` makes of the first value that is no container.
+    fn first_scalar<T>(&self, field: FieldId, take: impl Fn(Value<'_>) -> Option<T>) -> Option<T> {
+        self.first_value(field, |value| (!value.is_container()).then(|| take(value))).flatten()
     }
 
     /// The values of a field that stand in the event; none of a calculated one.
-    fn spans_of(&self, field: FieldId) -> impl Iterator<Item = &Span> {
-        let (node, found) = match self.tables.field(field) {
+    #[inline]
+    fn spans_of(&self, field: FieldId) -> SpansOf<'_> {
+        match self.tables.field(field) {
             Some(CompiledField::Path { walk, literal }) => {
-                (if self.spans.is_present(*literal) { *literal } else { *walk }, None)
+                SpansOf::Linked(self.spans.of(if self.spans.is_present(*literal) { *literal } else { *walk }))
             }
-            Some(CompiledField::Sought { slot, .. }) => (NO_NODE, self.buffers.found.get(*slot)),
-            Some(CompiledField::Calculated { .. }) | None => (NO_NODE, None),
-        };
-        self.spans.of(node).chain(found.into_iter().flat_map(|found| &found.spans))
+            Some(CompiledField::Sought { slot, .. }) => {
+                SpansOf::Listed(self.buffers.found.get(*slot).map_or(&[][..], |found| &found.spans).iter())
+            }
+            Some(CompiledField::Calculated { .. }) | None => SpansOf::Listed([].iter()),
+        }
+    }
+}
+
+/// Where the values of a field stand.
+enum SpansOf<'s> {
+    /// Those of a place in the trie.
+    Linked(Linked<'s>),
+    /// Those that another pass found.
+    Listed(core::slice::Iter<'s, Span>),
+}
+
+impl<'s> Iterator for SpansOf<'s> {
+    type Item = &'s Span;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'s Span> {
+        match self {
+            SpansOf::Linked(spans) => spans.next(),
+            SpansOf::Listed(spans) => spans.next(),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) use elements::{element, elements};
 pub(crate) use json::{compact, push_json_string, unescape};
 pub(crate) use leaves::leaves;
 pub(crate) use lines::{Lines, line_object_end};
-pub(crate) use spans::{Kind, Span, Spans};
+pub(crate) use spans::{Kind, Linked, Span, Spans};
 pub(crate) use time::{Moment, number_time, text_time};
 pub(crate) use trie::{NO_NODE, NodeId, PathTrie, Root};
 

@@ -59,13 +59,9 @@ pub(crate) struct Spans {
 
 impl Spans {
     /// The values at a place of the trie, none if the path is absent.
-    pub(crate) fn of(&self, node: NodeId) -> impl Iterator<Item = &Span> {
-        let mut at = self.heads.get(node as usize).copied().unwrap_or(END);
-        core::iter::from_fn(move || {
-            let span = self.all.get(at as usize)?;
-            at = span.next;
-            Some(span)
-        })
+    #[inline]
+    pub(crate) fn of(&self, node: NodeId) -> Linked<'_> {
+        Linked { all: &self.all, next: self.heads.get(node as usize).copied().unwrap_or(END) }
     }
 
     /// Whether the path is there at all, be it null.
@@ -130,5 +126,23 @@ impl Spans {
                 span.next = core::mem::replace(head, at as u32);
             }
         }
+    }
+}
+
+/// See [`Spans::of`].
+#[derive(Debug, Clone)]
+pub(crate) struct Linked<'s> {
+    all: &'s [Span],
+    next: u32,
+}
+
+impl<'s> Iterator for Linked<'s> {
+    type Item = &'s Span;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'s Span> {
+        let span = self.all.get(self.next as usize)?;
+        self.next = span.next;
+        Some(span)
     }
 }

@@ -46,6 +46,7 @@ impl Scanner {
         text
     }
 
+    #[inline(never)]
     fn sweep_into<'l, const SPACED: bool>(
         &mut self,
         trie: &PathTrie,
@@ -103,7 +104,7 @@ impl Scanner {
     }
 
     /// Goes from bracket to bracket; between two the container is the same.
-    #[inline(always)]
+    #[inline(never)]
     fn sweep_containers<const SPACED: bool>(
         &mut self,
         trie: &PathTrie,
@@ -138,7 +139,7 @@ impl Scanner {
         }
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn sweep_open(&mut self, sweep: &mut Sweep<'_>, at: usize) -> Option<()> {
         let node = core::mem::replace(&mut sweep.next_node, NO_NODE);
         let is_event = self.stack.is_empty();
@@ -158,7 +159,7 @@ impl Scanner {
         Some(())
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn sweep_close(&mut self, trie: &PathTrie, sweep: &mut Sweep<'_>, at: usize) -> Option<()> {
         let Frame { node, object, span } = sweep.top;
         self.stack.pop()?;
@@ -176,7 +177,7 @@ impl Scanner {
         (fits && (!self.stack.is_empty() || end == sweep.line.len())).then_some(())
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn sweep_members<const SPACED: bool>(
         &mut self,
         trie: &PathTrie,
@@ -206,7 +207,7 @@ impl Scanner {
     }
 
     /// Notes the value of a wanted key; a container is noted once its bracket is met.
-    #[inline(always)]
+    #[inline(never)]
     fn sweep_value<const SPACED: bool>(
         &mut self,
         sweep: &mut Sweep<'_>,
@@ -286,7 +287,7 @@ impl<'e> Sweep<'e> {
     }
 
     /// Whether the scalars of the next blocks are what they may be.
-    #[inline(always)]
+    #[inline(never)]
     fn check_scalars<const SPACED: bool>(&self, blocks: &[Tokens]) -> Option<()> {
         for (number, tokens) in blocks.iter().enumerate() {
             let mut scalars = tokens.scalar;

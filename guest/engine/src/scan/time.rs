@@ -17,7 +17,29 @@ pub(crate) struct Moment {
 
 /// The time a text says; no zone means UTC, and what is below a millisecond is cut.
 pub(crate) fn text_time(text: &str) -> Option<Timestamp> {
-    read(text).map(|(_, time)| time)
+    plain_time(text.as_bytes()).or_else(|| read(text).map(|(_, time)| time))
+}
+
+/// The time of a text in the form that CloudTrail writes, `2023-07-10T11:42:00Z`, and of a year from 1.
+#[inline]
+fn plain_time(text: &[u8]) -> Option<Timestamp> {
+    let text: &[u8; 20] = text.try_into().ok()?;
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', i0, i1, b':', s0, s1, b'Z'] = *text
+    else {
+        return None;
+    };
+    let mut is_wrong = false;
+    let mut two = |tens: u8, ones: u8| {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        is_wrong |= tens > 9 || ones > 9;
+        i64::from(tens) * 10 + i64::from(ones)
+    };
+    let date = Date { year: two(y0, y1) * 100 + two(y2, y3), month: two(m0, m1), day: two(d0, d1) };
+    let (hour, minute, second) = (two(h0, h1), two(i0, i1), two(s0, s1));
+    if is_wrong || date.year == 0 || !date.is_valid() || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    in_calendar(((date.days_since_epoch() * MINUTES_A_DAY + hour * 60 + minute) * 60 + second) * 1000)
 }
 
 impl Moment {
@@ -164,6 +186,25 @@ mod tests {
             ("1e300", None),
         ] {
             assert_eq!(parts(Moment::of_number(number)), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn the_plain_form_is_read_as_every_other_is() {
+        let plain = "2024-02-29T23:59:59Z";
+        for place in 0..plain.len() {
+            for byte in b"0123456789-:TZ /tz+." {
+                let mut text = plain.as_bytes().to_vec();
+                text[place] = *byte;
+                let text = String::from_utf8(text).unwrap();
+                let read = super::read(&text).map(|(_, time)| time);
+                assert_eq!(text_time(&text), read, "{text}");
+            }
+        }
+        for text in
+            ["0000-01-01T00:00:00Z", "9999-12-31T23:59:60Z", "1900-02-29T00:00:00Z", "0001-01-01T00:00:00Z"]
+        {
+            assert_eq!(text_time(text), super::read(text).map(|(_, time)| time), "{text}");
         }
     }
 
