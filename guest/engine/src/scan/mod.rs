@@ -119,7 +119,7 @@ impl Scanner {
 
     /// The place in the trie of a member of the innermost object. `raw` is what stands between the key's quotes.
     fn key(&mut self, trie: &PathTrie, raw: &[u8], is_escaped: bool) -> NodeId {
-        let Some(&Frame { node, object, .. }) = self.stack.last() else { return NO_NODE };
+        let Some(&Frame { node, .. }) = self.stack.last() else { return NO_NODE };
         if node == NO_NODE {
             return NO_NODE;
         }
@@ -138,23 +138,26 @@ impl Scanner {
         if node == trie.root() && !is_top && key.contains(&b'.') {
             return NO_NODE;
         }
-        let child = trie.object(node).child(key, stamp);
-        if child != NO_NODE {
-            self.meet(trie, child, object);
-        }
-        child
+        trie.object(node).child(key, stamp)
     }
 
     /// A wanted key stands in an object.
     #[inline(always)]
     fn meet(&mut self, trie: &PathTrie, node: NodeId, object: u64) {
+        let spans = self.spans.len();
         let Some(met) = self.met.get_mut(node as usize) else { return };
-        if met.0 == object {
-            self.duplicate_key = true;
-            // The last member wins, as in every common JSON reader.
-            self.spans.forget(met.1, |other| trie.is_within(other, node));
+        let (before, first) = core::mem::replace(met, (object, spans));
+        if before == object {
+            self.meet_again(trie, node, first);
         }
-        *met = (object, self.spans.len());
+    }
+
+    /// The last member wins, as in every common JSON reader.
+    #[cold]
+    #[inline(never)]
+    fn meet_again(&mut self, trie: &PathTrie, node: NodeId, first: u32) {
+        self.duplicate_key = true;
+        self.spans.forget(first, |other| trie.is_within(other, node));
     }
 }
 

@@ -139,7 +139,7 @@ impl Scanner {
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn sweep_open(&mut self, sweep: &mut Sweep<'_>, at: usize) -> Option<()> {
         let node = core::mem::replace(&mut sweep.next_node, NO_NODE);
         let is_event = self.stack.is_empty();
@@ -159,7 +159,7 @@ impl Scanner {
         Some(())
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn sweep_close(&mut self, trie: &PathTrie, sweep: &mut Sweep<'_>, at: usize) -> Option<()> {
         let Frame { node, object, span } = sweep.top;
         self.stack.pop()?;
@@ -168,13 +168,20 @@ impl Scanner {
         match span {
             Some(span) if object != 0 => self.spans.complete(span, end),
             Some(start) if node != NO_NODE => {
-                self.read_tokens(trie, sweep.line.get(..end)?, start as usize, node).ok()?;
+                self.read_array(trie, sweep.line.get(..end)?, start as usize, node)?;
             }
             _ => {}
         }
         let fits = (sweep.line.get(at) == Some(&b']')) == (object == 0);
         // Behind the event nothing may stand.
         (fits && (!self.stack.is_empty() || end == sweep.line.len())).then_some(())
+    }
+
+    /// A wanted array, its elements included, token by token.
+    #[cold]
+    #[inline(never)]
+    fn read_array(&mut self, trie: &PathTrie, bytes: &[u8], start: usize, node: NodeId) -> Option<()> {
+        self.read_tokens(trie, bytes, start, node).ok()
     }
 
     #[inline(never)]
@@ -185,29 +192,35 @@ impl Scanner {
         tokens: &Tokens,
         mut colons: u64,
     ) -> Option<()> {
-        let object = trie.object(sweep.top.node);
+        let keys = trie.object(sweep.top.node);
         while colons != 0 {
             let colon = colons & colons.wrapping_neg();
             colons ^= colon;
             let at = sweep.at + colon.trailing_zeros() as usize;
             let raw = sweep.key_before::<SPACED>(tokens, colon, at)?;
-            let has_escapes = sweep.has_escapes(raw);
             let stamp = Stamp::of(raw);
-            let mut node = object.child(raw, stamp);
-            if has_escapes || stamp.is_reserved() {
-                node = self.key(trie, raw, has_escapes);
-            } else if node != NO_NODE {
-                self.meet(trie, node, sweep.top.object);
-            }
+            let node = if sweep.has_backslash || stamp.is_reserved() {
+                self.unusual_key(trie, raw)
+            } else {
+                keys.child(raw, stamp)
+            };
             if node != NO_NODE {
+                self.meet(trie, node, sweep.top.object);
                 self.sweep_value::<SPACED>(sweep, tokens, node, at + 1)?;
             }
         }
         Some(())
     }
 
-    /// Notes the value of a wanted key; a container is noted once its bracket is met.
+    /// The place of a key that may have escapes, or begin as those do that tags are spliced in under.
+    #[cold]
     #[inline(never)]
+    fn unusual_key(&mut self, trie: &PathTrie, raw: &[u8]) -> NodeId {
+        self.key(trie, raw, raw.contains(&b'\\'))
+    }
+
+    /// Notes the value of a wanted key; a container is noted once its bracket is met.
+    #[inline(always)]
     fn sweep_value<const SPACED: bool>(
         &mut self,
         sweep: &mut Sweep<'_>,
@@ -218,11 +231,8 @@ impl Scanner {
         while SPACED && sweep.line.get(at) == Some(&b' ') {
             at += 1;
         }
-        let (kind, end) = match sweep.line.get(at)? {
-            b'{' | b'[' => {
-                sweep.next_node = node;
-                return Some(());
-            }
+        match sweep.line.get(at)? {
+            b'{' | b'[' => sweep.next_node = node,
             b'"' => {
                 let span = self.spans.push(node, false, Span::apart(Kind::Text, at + 1, at + 1));
                 let behind = (at + 1 - sweep.at) as u32;
@@ -232,14 +242,21 @@ impl Scanner {
                     }
                     _ => sweep.open_string = Some(span),
                 }
-                return Some(());
             }
-            b't' => (Kind::True, at + 4),
-            b'f' => (Kind::False, at + 5),
-            b'n' => (Kind::Null, at + 4),
-            _ => (Kind::Number, after_number(sweep.line, at).ok()?),
+            _ => self.sweep_scalar(sweep.line, node, at)?,
+        }
+        Some(())
+    }
+
+    #[inline(never)]
+    fn sweep_scalar(&mut self, line: &[u8], node: NodeId, at: usize) -> Option<()> {
+        let kind = match line.get(at)? {
+            b't' => Kind::True,
+            b'f' => Kind::False,
+            b'n' => Kind::Null,
+            _ => Kind::Number,
         };
-        self.spans.push(node, false, Span::apart(kind, at, end));
+        self.spans.push(node, false, Span::apart(kind, at, scalar_end(line, at)?));
         Some(())
     }
 
@@ -306,7 +323,7 @@ impl<'e> Sweep<'e> {
     }
 }
 
-#[inline(always)]
+#[inline(never)]
 fn scalar_end(line: &[u8], at: usize) -> Option<usize> {
     let rest = line.get(at..)?;
     match rest.first_chunk::<4>()? {

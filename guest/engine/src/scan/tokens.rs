@@ -172,6 +172,10 @@ impl Scanner {
         }
         *at += 1;
         *node = self.key(value.trie, raw, escaped);
+        if let (true, Some(top)) = (*node != NO_NODE, self.stack.last()) {
+            let object = top.object;
+            self.meet(value.trie, *node, object);
+        }
         Ok(Flow::Go(Next::Value))
     }
 }
