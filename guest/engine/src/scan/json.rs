@@ -2,6 +2,7 @@
 
 use crate::finding::Reason;
 
+#[inline(never)]
 pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\r' | b'\n') = bytes.get(at) {
         at += 1;

@@ -1,21 +1,20 @@
 //! One pass over the bytes of an event: checks that they are JSON and notes where the wanted values stand.
 //!
 //! There is no tree of the event and no recursion: a stack of open containers, a position in the trie of wanted
-//! paths, and a list of spans. All buffers are reused from event to event. What is usual is read in blocks ([`sweep`]),
-//! what is not token by token ([`tokens`]); both give the same.
+//! paths, and a list of spans. All buffers are reused from event to event. What is usual is read fast ([`walk`]), what
+//! is not is read again ([`tokens`]); both give the same.
 
-mod block;
 mod date;
 mod elements;
-mod grammar;
 mod json;
 mod leaves;
 mod lines;
 mod spans;
-mod sweep;
 mod time;
 mod tokens;
 mod trie;
+mod vector;
+mod walk;
 
 pub(crate) use elements::{element, elements};
 pub(crate) use json::{compact, push_json_string, unescape};
@@ -28,7 +27,6 @@ pub(crate) use trie::{NO_NODE, NodeId, PathTrie, Root};
 use crate::finding::Reason;
 use crate::limits::EVENT_BYTES_MAX;
 use core::ops::Range;
-use grammar::Tokens;
 use json::skip_space;
 use tokens::Frame;
 use trie::Stamp;
@@ -36,8 +34,6 @@ use trie::Stamp;
 /// Reads events one after the other.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Scanner {
-    /// Of the blocks at hand.
-    tokens: Vec<Tokens>,
     stack: Vec<Frame>,
     spans: Spans,
     /// Number of the object in which a trie node was last met, and how many spans there were then.
@@ -51,12 +47,11 @@ pub(crate) struct Scanner {
 impl Scanner {
     /// Reads one event and gives its text. Afterwards [`Scanner::spans`] holds its wanted values.
     pub(crate) fn read<'l>(&mut self, trie: &PathTrie, line: &'l [u8]) -> Result<&'l str, Reason> {
-        if block::HAS_VECTORS && line.len() <= EVENT_BYTES_MAX {
-            // An event that another program wrote with spaces is still written regularly.
-            let swept = self.sweep::<false>(trie, line).or_else(|| self.sweep::<true>(trie, line));
-            if let Some(text) = swept {
-                return Ok(text);
-            }
+        if line.len() <= EVENT_BYTES_MAX
+            && self.walk(trie, line).is_some()
+            && let Some(text) = vector::text(line)
+        {
+            return Ok(text);
         }
         let text = Scanner::text(line)?;
         self.scan(trie, text)?;
@@ -89,7 +84,10 @@ impl Scanner {
     ) -> Result<(), Reason> {
         self.begin(trie);
         let bytes = text.as_bytes().get(..value.end).ok_or(Reason::Malformed)?;
-        self.read_tokens(trie, bytes, value.start, trie.root())?;
+        let end = self.read_tokens(trie, bytes, value.start, trie.root())?;
+        if end != bytes.len() {
+            return Err(Reason::Malformed);
+        }
         self.spans.link();
         Ok(())
     }

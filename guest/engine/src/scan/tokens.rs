@@ -36,21 +36,21 @@ enum Flow {
 /// The value that is read.
 struct Value<'e> {
     trie: &'e PathTrie,
-    /// Up to its end.
+    /// The text it stands in, up to its end at least.
     bytes: &'e [u8],
     /// How many containers were open before it.
     depth: usize,
 }
 
 impl Scanner {
-    /// Reads the value that stands from `at` to the end, as that of a place in the trie.
+    /// Reads the value that stands at `at`, as that of a place in the trie, and says where it ends, space included.
     pub(super) fn read_tokens(
         &mut self,
         trie: &PathTrie,
         bytes: &[u8],
         at: usize,
         mut node: NodeId,
-    ) -> Result<(), Reason> {
+    ) -> Result<usize, Reason> {
         let value = Value { trie, bytes, depth: self.stack.len() };
         let mut at = skip_space(bytes, at);
         let mut next = Next::Value;
@@ -61,7 +61,7 @@ impl Scanner {
                 Next::CommaOrEnd => self.comma_or_end(&value, &mut at)?,
             };
             match flow {
-                Flow::Done => return Ok(()),
+                Flow::Done => return Ok(at),
                 Flow::Go(then) => next = then,
             }
             if let (Next::Value | Next::ValueOrEnd, Some(top)) = (next, self.stack.last())
@@ -134,7 +134,7 @@ impl Scanner {
     fn comma_or_end(&mut self, value: &Value<'_>, at: &mut usize) -> Result<Flow, Reason> {
         let top = self.stack.get(value.depth..).and_then(<[Frame]>::last);
         let Some(top) = top else {
-            return if *at == value.bytes.len() { Ok(Flow::Done) } else { Err(Reason::Malformed) };
+            return Ok(Flow::Done);
         };
         let in_object = top.object != 0;
         let byte = value.bytes.get(*at).copied();
