@@ -23,6 +23,16 @@ impl Decimal {
         Decimal(value as i128 * ONE)
     }
 
+    /// The number in billionths, in which it is whole.
+    pub const fn billionths(self) -> i128 {
+        self.0
+    }
+
+    /// So many billionths.
+    pub const fn of_billionths(billionths: i128) -> Decimal {
+        Decimal(billionths)
+    }
+
     /// The number without its fraction, as a count; 0 if it is negative, the greatest count if it lies beyond.
     pub fn as_count(self) -> u64 {
         u64::try_from(self.0.max(0) / ONE).unwrap_or(u64::MAX)

@@ -1,6 +1,7 @@
 //! One group of one correlation: what is settled, what is pending, and the alerts announced.
 
 use super::fact::Firing;
+use super::key::key_values;
 use super::machine::{Lost, Machine};
 use super::signal::{Phase, Signal, Terms, View};
 use super::spec::Spec;
@@ -8,8 +9,8 @@ use super::{Entry, Origin, weight};
 use crate::alert_id;
 use crate::finding::{Alert, AlertState};
 use crate::limits::PENDING_EVENTS_MAX;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use crate::wire::{Reader, Wire, put_varint, wire_struct};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use tripwasm_plan::{Duplicates, Timestamp, Window};
 
@@ -18,8 +19,7 @@ use tripwasm_plan::{Duplicates, Timestamp, Window};
 const PENDING_REPLAYED_MAX: usize = 1024;
 
 /// State of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Kept")]
+#[derive(Debug, Clone)]
 pub(crate) struct Group {
     /// Windows over events that are behind the watermark.
     settled: Machine,
@@ -30,31 +30,21 @@ pub(crate) struct Group {
     tail: Option<Box<Machine>>,
     /// Events that arrived out of order since `tail` was made.
     unseen: u32,
-    /// Alerts announced but not confirmed yet by start of their window, with the time of the event at which it spoke.
-    announced: BTreeMap<Timestamp, (Timestamp, Alert)>,
-    #[serde(skip)]
+    /// Alerts announced but not confirmed yet, by start of their window.
+    announced: Vec<Announced>,
     pending_bytes: u64,
-    #[serde(skip)]
     settled_bytes: u64,
 }
 
-/// What is written of a group; the rest follows from it.
-#[derive(Deserialize)]
-struct Kept {
-    settled: Machine,
-    pending: VecDeque<Rc<Entry>>,
-    tail: Option<Box<Machine>>,
-    unseen: u32,
-    announced: BTreeMap<Timestamp, (Timestamp, Alert)>,
+/// An alert announced.
+#[derive(Debug, Clone)]
+struct Announced {
+    /// Time of the event at which its window spoke.
+    at: Timestamp,
+    alert: Alert,
 }
 
-impl From<Kept> for Group {
-    fn from(kept: Kept) -> Group {
-        let pending_bytes = kept.pending.iter().map(|entry| entry.bytes()).sum();
-        let Kept { settled, pending, tail, unseen, announced } = kept;
-        Group { pending, tail, unseen, announced, pending_bytes, ..Group::settled(settled) }
-    }
-}
+wire_struct!(Announced { at, alert });
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +64,27 @@ pub(super) struct Outbox {
     pub(super) closed: u64,
 }
 
+impl Wire for Group {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.settled.write(out);
+        put_varint(out, self.pending.len() as u64);
+        self.pending.iter().for_each(|entry| entry.write(out));
+        self.tail.write(out);
+        self.unseen.write(out);
+        self.announced.write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Group> {
+        let mut group = Group::settled(Wire::read(from)?);
+        for _ in 0..from.length()? {
+            group.pending.push_back(Rc::new(Wire::read(from)?));
+        }
+        group.pending_bytes = group.pending.iter().map(|entry| entry.bytes()).sum();
+        (group.tail, group.unseen, group.announced) = (Wire::read(from)?, Wire::read(from)?, Wire::read(from)?);
+        Some(group)
+    }
+}
+
 impl Group {
     /// A group without events, but for those that are not known any more.
     pub(super) fn new(spec: &Spec, lost: Option<Lost>) -> Group {
@@ -88,7 +99,7 @@ impl Group {
             pending: VecDeque::new(),
             tail: None,
             unseen: 0,
-            announced: BTreeMap::new(),
+            announced: Vec::new(),
             pending_bytes: 0,
         }
     }
@@ -102,13 +113,17 @@ impl Group {
     pub(super) fn arrive(
         &mut self,
         terms: Terms<'_>,
-        key: &[String],
+        key: &[u8],
         entry: Entry,
         duplicates: Duplicates,
         out: &mut Outbox,
     ) -> Arrival {
         let event = entry.event;
-        let at = self.pending.partition_point(|other| other.order() < entry.order());
+        let is_last = self.pending.back().is_none_or(|last| last.order() < entry.order());
+        let at = match is_last {
+            true => self.pending.len(),
+            false => self.pending.partition_point(|other| other.order() < entry.order()),
+        };
         if let Some(same) = self.same_event(terms.spec, at, &entry) {
             return self.unite(terms, key, same, entry, out);
         }
@@ -140,7 +155,7 @@ impl Group {
     pub(super) fn settle(
         &mut self,
         terms: Terms<'_>,
-        key: &[String],
+        key: &[u8],
         watermark: Timestamp,
         out: &mut Outbox,
     ) {
@@ -150,11 +165,10 @@ impl Group {
             Signal::Fired(firing) => out.firings.push(firing),
             Signal::Window(phase, view) => {
                 out.closed += u64::from(phase == Phase::Closed);
-                let was_announced = announced.contains_key(&view.start);
-                if phase != Phase::Opened {
-                    announced.remove(&view.start);
-                } else if was_announced {
-                    return;
+                match place_of(announced, view.start) {
+                    Ok(_) if phase == Phase::Opened => return,
+                    Ok(at) => drop(announced.remove(at)),
+                    Err(_) => {}
                 }
                 if terms.spec.rule.reported {
                     out.alerts.push(alert(terms.spec, key, view, phase));
@@ -177,7 +191,7 @@ impl Group {
 
     /// Ends everything at once, because the group has to go: alerts that were announced close as they are, and say that
     /// they may lack events.
-    pub(super) fn give_up(&mut self, terms: Terms<'_>, key: &[String], out: &mut Outbox) {
+    pub(super) fn give_up(&mut self, terms: Terms<'_>, key: &[u8], out: &mut Outbox) {
         if !self.is_open() {
             return;
         }
@@ -199,7 +213,7 @@ impl Group {
         let first = self.pending.front().map(|entry| first_due(spec, entry.time));
         // Then the group can be packed.
         let last = self.pending.back().map(|entry| entry.time.saturating_add(1));
-        let announced = self.announced.values().map(|(at, _)| at.saturating_add(1)).min();
+        let announced = self.announced.iter().map(|announced| announced.at.saturating_add(1)).min();
         [first, last, announced, self.settled.deadline(spec)].into_iter().flatten().min()
     }
 
@@ -254,7 +268,7 @@ impl Group {
     fn unite(
         &mut self,
         terms: Terms<'_>,
-        key: &[String],
+        key: &[u8],
         at: usize,
         other: Entry,
         out: &mut Outbox,
@@ -275,7 +289,7 @@ impl Group {
     }
 
     /// Looks at the pending events anew, in order, where that can open an alert and is not too much work.
-    fn look_again(&mut self, terms: Terms<'_>, key: &[String], event: u64, out: &mut Outbox) {
+    fn look_again(&mut self, terms: Terms<'_>, key: &[u8], event: u64, out: &mut Outbox) {
         let may_open = self.settled.count() + self.pending.len() >= terms.spec.events_min;
         if !terms.spec.rule.reported || !may_open {
             self.tail = None;
@@ -302,8 +316,10 @@ impl Group {
         for (at, mut alert) in opened {
             alert.opened_by = Some(event);
             let start = alert.window_start;
-            if going_on != Some(start) && !self.announced.contains_key(&start) {
-                self.announced.insert(start, (at, alert.clone()));
+            if going_on != Some(start)
+                && let Err(place) = place_of(&self.announced, start)
+            {
+                self.announced.insert(place, Announced { at, alert: alert.clone() });
                 out.alerts.push(alert);
             }
         }
@@ -312,14 +328,19 @@ impl Group {
     /// Takes back alerts whose window the settled order does not know; those it knows are confirmed.
     fn withdraw(&mut self, watermark: Timestamp, out: &mut Outbox) {
         let confirmed = self.settled.open_start();
-        self.announced.retain(|start, (at, alert)| {
-            let stays = *at >= watermark;
-            if !stays && confirmed != Some(*start) {
+        self.announced.retain(|Announced { at, alert }| {
+            let (stays, is_confirmed) = (*at >= watermark, confirmed == Some(alert.window_start));
+            if !stays && !is_confirmed {
                 out.alerts.push(Alert { state: AlertState::Withdrawn, opened_by: None, ..alert.clone() });
             }
-            stays && confirmed != Some(*start)
+            stays && !is_confirmed
         });
     }
+}
+
+/// Where the alert of this window stands or belongs.
+fn place_of(announced: &[Announced], start: Timestamp) -> Result<usize, usize> {
+    announced.binary_search_by_key(&start, |announced| announced.alert.window_start)
 }
 
 /// The earliest time at which something can end that begins with this event.
@@ -335,23 +356,24 @@ fn first_due(spec: &Spec, time: Timestamp) -> Timestamp {
     time.saturating_add(patience)
 }
 
-fn note_opened(signal: Signal<'_>, spec: &Spec, key: &[String], opened: &mut Vec<(Timestamp, Alert)>) {
+fn note_opened(signal: Signal<'_>, spec: &Spec, key: &[u8], opened: &mut Vec<(Timestamp, Alert)>) {
     if let Signal::Window(Phase::Opened, view) = signal {
         opened.push((view.at, alert(spec, key, view, Phase::Opened)));
     }
 }
 
-fn alert(spec: &Spec, key: &[String], view: View<'_>, phase: Phase) -> Alert {
+fn alert(spec: &Spec, key: &[u8], view: View<'_>, phase: Phase) -> Alert {
     let observed = &spec.correlation.observed;
+    let group = key_values(key);
     Alert {
         state: match phase {
             Phase::Opened => AlertState::Open,
             Phase::Closed => AlertState::Closed,
             Phase::Withdrawn => AlertState::Withdrawn,
         },
-        id: alert_id(&spec.rule, key, view.start),
+        id: alert_id(&spec.rule, &group, view.start),
         rule: spec.index,
-        group: key.to_vec(),
+        group,
         window_start: view.start,
         window_end: view.end,
         count: view.figures.count,

@@ -5,12 +5,12 @@ use super::signal::{Phase, Quiet, Signal, Sink, Terms, View};
 use super::sliding::Sliding;
 use super::spec::Spec;
 use super::{Entry, fact::Firing, figures::Figures, weight};
-use serde::{Deserialize, Serialize};
+use crate::wire::{Reader, Wire, wire_struct};
 use std::rc::Rc;
 use tripwasm_plan::{Timestamp, Window};
 
 /// The window state of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Machine {
     windows: Windows,
     quiet: Quiet,
@@ -18,7 +18,7 @@ pub(super) struct Machine {
     lost: Option<Lost>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 enum Windows {
     Fixed(Fixed),
     Sliding(Box<Sliding>),
@@ -27,7 +27,7 @@ enum Windows {
 }
 
 /// Events that are not known any more: how many at most, and between which times.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Lost {
     pub(super) count: u64,
     pub(super) first: Timestamp,
@@ -39,6 +39,37 @@ impl Lost {
     pub(super) fn or(self, other: Lost) -> Lost {
         let count = self.count.saturating_add(other.count);
         Lost { count, first: self.first.min(other.first), last: self.last.max(other.last) }
+    }
+}
+
+wire_struct!(Machine { windows, quiet, lost });
+wire_struct!(Lost { count, first, last });
+
+impl Wire for Windows {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Windows::Fixed(fixed) => {
+                out.push(0);
+                fixed.write(out);
+            }
+            Windows::Sliding(sliding) => {
+                out.push(1);
+                sliding.write(out);
+            }
+            Windows::FirstSeen(last) => {
+                out.push(2);
+                last.write(out);
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Windows> {
+        match from.byte()? {
+            0 => Wire::read(from).map(Windows::Fixed),
+            1 => Wire::read(from).map(Windows::Sliding),
+            2 => Wire::read(from).map(Windows::FirstSeen),
+            _ => None,
+        }
     }
 }
 

@@ -10,12 +10,12 @@ use super::recent::Recents;
 use super::signal::{Phase, Quiet, Signal, Sink, View};
 use super::spec::Spec;
 use super::{Entry, weight};
-use serde::{Deserialize, Serialize};
+use crate::wire::{wire_enum, wire_struct};
 use std::rc::Rc;
 use tripwasm_plan::{Decimal, Measure, Timestamp};
 
 /// The sliding window of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Sliding {
     /// Latest events of the window.
     recent: Recents,
@@ -26,7 +26,7 @@ pub(super) struct Sliding {
 }
 
 /// An alert that may go on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 struct Run {
     figures: Figures,
     measured: Option<Decimal>,
@@ -37,13 +37,17 @@ struct Run {
     dropped: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The condition held at the last event.
     Holding,
     /// It did not, but the run's first event is still in the window: if it holds again, the run goes on.
     Paused,
 }
+
+wire_struct!(Sliding { recent, gauge, run, dropped });
+wire_struct!(Run { figures, measured, stage, suppressed, dropped });
+wire_enum!(Stage { Holding, Paused });
 
 impl Sliding {
     pub(super) fn new(spec: &Spec) -> Sliding {
