@@ -7,19 +7,21 @@ pub(crate) fn order_of<'e, T>(
     elements: &'e [T],
     compare: &dyn Fn(&T, &T) -> Ordering,
 ) -> impl Iterator<Item = &'e T> + use<'e, T> {
-    let places = places_in_order(elements.len(), &|one, other| match (elements.get(one), elements.get(other)) {
-        (Some(one), Some(other)) => compare(one, other),
-        _ => Ordering::Equal,
-    });
+    let places =
+        places_in_order(elements.len(), &|one, other| match (elements.get(one), elements.get(other)) {
+            (Some(one), Some(other)) => compare(one, other),
+            _ => Ordering::Equal,
+        });
     places.into_iter().filter_map(|at| elements.get(at as usize))
 }
 
 /// Sorts; equal elements stay in their order.
 pub(crate) fn sort_by<T>(elements: &mut Vec<T>, compare: &dyn Fn(&T, &T) -> Ordering) {
-    let places = places_in_order(elements.len(), &|one, other| match (elements.get(one), elements.get(other)) {
-        (Some(one), Some(other)) => compare(one, other),
-        _ => Ordering::Equal,
-    });
+    let places =
+        places_in_order(elements.len(), &|one, other| match (elements.get(one), elements.get(other)) {
+            (Some(one), Some(other)) => compare(one, other),
+            _ => Ordering::Equal,
+        });
     let mut taken: Vec<Option<T>> = elements.drain(..).map(Some).collect();
     elements.extend(places.iter().filter_map(|&at| taken.get_mut(at as usize)?.take()));
 }

@@ -8,6 +8,9 @@ use tripwasm_plan::{Decimal, RuleIndex};
 /// So many elements get memory before they are read.
 const LENGTH_BELIEVED_MAX: usize = 64;
 
+/// Bytes of the longest varint.
+const VARINT_BYTES_MAX: usize = 10;
+
 /// What can be written and read again.
 pub(crate) trait Wire: Sized {
     fn write(&self, out: &mut Vec<u8>);
@@ -109,10 +112,10 @@ impl<'b> Reader<'b> {
     #[inline(never)]
     fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0;
-        for shift in (0..70).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        for (at, &byte) in self.0.iter().enumerate().take(VARINT_BYTES_MAX) {
+            value |= u64::from(byte & 0x7f) << (7 * at);
             if byte < 0x80 {
+                self.0 = self.0.get(at + 1..)?;
                 return Some(value);
             }
         }

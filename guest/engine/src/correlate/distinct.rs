@@ -229,7 +229,8 @@ mod tests {
                 plain.0.retain(|_, seen| *seen > time - span);
                 distinct.see(&tuple, time, count_max);
                 plain.see(&tuple, time, count_max);
-                let mut times: Vec<_> = distinct.seen.iter().map(|seen| (seen.tuple.values(), seen.time)).collect();
+                let mut times: Vec<_> =
+                    distinct.seen.iter().map(|seen| (seen.tuple.values(), seen.time)).collect();
                 times.sort();
                 assert_eq!(times, plain.0.clone().into_iter().collect::<Vec<_>>(), "at {time}");
                 if time % 100 == 0 {

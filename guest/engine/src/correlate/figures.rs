@@ -95,7 +95,9 @@ impl Figures {
         }
         for (values, new) in self.observed.iter_mut().zip(observed) {
             for value in new {
-                let Err(at) = values.binary_search_by(|(known, _)| known.as_str().cmp(value)) else { continue };
+                let Err(at) = values.binary_search_by(|(known, _)| known.as_str().cmp(value)) else {
+                    continue;
+                };
                 if values.len() >= DISTINCT_VALUES_MAX {
                     self.unobserved += 1;
                 } else {

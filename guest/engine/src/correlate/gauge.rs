@@ -45,7 +45,9 @@ impl Gauge {
             Measure::Temporal { order: Order::Any, .. } => {
                 Gauge::Sources(vec![None; spec.correlation.sources.len()])
             }
-            Measure::Temporal { order: Order::AsListed, .. } => Gauge::Sequence(Box::new(Sequence::new(spec))),
+            Measure::Temporal { order: Order::AsListed, .. } => {
+                Gauge::Sequence(Box::new(Sequence::new(spec)))
+            }
         }
     }
 
@@ -82,6 +84,11 @@ impl Gauge {
             Gauge::Sequence(sequence) => sequence.see(spec, entry.sources, entry.time),
         }
         Taken::Yes
+    }
+
+    /// Whether an event's number counts.
+    pub(super) fn takes_numbers(&self) -> bool {
+        matches!(self, Gauge::Sum(..) | Gauge::Spread(..))
     }
 
     /// Takes an event out again. What is kept with its latest time needs no call.
@@ -243,9 +250,6 @@ mod tests {
         assert_eq!([1, 25, 26, 50, 75, 76, 100].map(at), [1, 1, 2, 2, 2, 9, 9]);
         assert_eq!(twice_median(&values, 4), Decimal::whole(4));
         assert_eq!(twice_median(&[(Decimal::whole(3), 1)], 1), Decimal::whole(6));
-        assert_eq!(
-            twice_median(&[(Decimal::whole(3), 1), (Decimal::whole(4), 1)], 2),
-            Decimal::whole(7)
-        );
+        assert_eq!(twice_median(&[(Decimal::whole(3), 1), (Decimal::whole(4), 1)], 2), Decimal::whole(7));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fact::Firing;
 use super::key::key_values;
-use super::machine::{Lost, Machine};
+use super::machine::{Lost, Machine, sooner};
 use super::signal::{Phase, Signal, Terms, View};
 use super::spec::Spec;
 use super::{Entry, Origin, weight};
@@ -11,7 +11,6 @@ use crate::finding::{Alert, AlertState};
 use crate::limits::PENDING_EVENTS_MAX;
 use crate::wire::{Reader, Wire, put_varint, wire_struct};
 use std::collections::VecDeque;
-use std::rc::Rc;
 use tripwasm_plan::{Duplicates, Timestamp, Window};
 
 /// Up to so many pending events, an event out of order is looked at at once; beyond, every so many such events, so
@@ -24,10 +23,10 @@ pub(crate) struct Group {
     /// Windows over events that are behind the watermark.
     settled: Machine,
     /// Events that others may still precede, in order.
-    pending: VecDeque<Rc<Entry>>,
+    pending: VecDeque<Entry>,
     /// `settled` after all of `pending`; none when it has to be made anew. It is kept over a restart, so that early
     /// notices are the same.
-    tail: Option<Box<Machine>>,
+    tail: Option<Machine>,
     /// Events that arrived out of order since `tail` was made.
     unseen: u32,
     /// Alerts announced but not confirmed yet, by start of their window.
@@ -77,15 +76,22 @@ impl Wire for Group {
     fn read(from: &mut Reader<'_>) -> Option<Group> {
         let mut group = Group::settled(Wire::read(from)?);
         for _ in 0..from.length()? {
-            group.pending.push_back(Rc::new(Wire::read(from)?));
+            group.pending.push_back(Wire::read(from)?);
         }
         group.pending_bytes = group.pending.iter().map(|entry| entry.bytes()).sum();
-        (group.tail, group.unseen, group.announced) = (Wire::read(from)?, Wire::read(from)?, Wire::read(from)?);
+        (group.tail, group.unseen, group.announced) =
+            (Wire::read(from)?, Wire::read(from)?, Wire::read(from)?);
         Some(group)
     }
 }
 
 impl Group {
+    /// What [`Wire::write`] puts behind the windows of a group that only waits.
+    pub(super) fn write_nothing_pending(out: &mut Vec<u8>) {
+        let [no_events, no_tail, none_unseen, none_announced] = [0; 4];
+        out.extend_from_slice(&[no_events, no_tail, none_unseen, none_announced]);
+    }
+
     /// A group without events, but for those that are not known any more.
     pub(super) fn new(spec: &Spec, lost: Option<Lost>) -> Group {
         Group::settled(Machine::new(spec, lost))
@@ -102,6 +108,18 @@ impl Group {
             announced: Vec::new(),
             pending_bytes: 0,
         }
+    }
+
+    /// Takes the place of a group without pending events, in its memory.
+    pub(super) fn begin_again(&mut self, machine: Machine) {
+        let pending = std::mem::take(&mut self.pending);
+        *self = Group { pending, ..Group::settled(machine) };
+        self.pending.clear();
+    }
+
+    /// How many pending events it has memory for.
+    pub(super) fn pending_room(&self) -> usize {
+        self.pending.capacity()
     }
 
     /// The windows, if that is all there is to keep.
@@ -138,12 +156,17 @@ impl Group {
         // What does not grow may hold for half of a time's events and not for all: then these are looked at anew, together.
         let follows = terms.spec.growing || self.pending.back().is_none_or(|last| last.time < entry.time);
         let in_order = at == self.pending.len() && follows;
-        let entry = Rc::new(entry);
-        self.pending.insert(at, Rc::clone(&entry));
-        match &mut self.tail {
-            Some(tail) if in_order => {
+        if self.pending.capacity() == 0 {
+            // Most groups wait for one event only.
+            self.pending.reserve_exact(1);
+        }
+        self.pending.insert(at, entry);
+        match (&mut self.tail, self.pending.back()) {
+            (Some(tail), Some(last)) if in_order => {
                 let mut opened = Vec::new();
-                tail.step(terms, &[entry], &mut |signal| note_opened(signal, terms.spec, key, &mut opened));
+                tail.step(terms, std::slice::from_ref(last), &mut |signal| {
+                    note_opened(signal, terms.spec, key, &mut opened)
+                });
                 self.announce(opened, event, out);
             }
             _ => self.look_again(terms, key, event, out),
@@ -152,13 +175,7 @@ impl Group {
     }
 
     /// Settles what is behind the watermark; what it comes to goes out.
-    pub(super) fn settle(
-        &mut self,
-        terms: Terms<'_>,
-        key: &[u8],
-        watermark: Timestamp,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn settle(&mut self, terms: Terms<'_>, key: &[u8], watermark: Timestamp, out: &mut Outbox) {
         let count = self.pending.partition_point(|entry| entry.time < watermark);
         let announced = &mut self.announced;
         let mut sink = |signal: Signal<'_>| match signal {
@@ -175,11 +192,12 @@ impl Group {
                 }
             }
         };
-        let behind: Vec<Rc<Entry>> = self.pending.drain(..count).collect();
+        let behind = self.pending.make_contiguous().get(..count).unwrap_or_default();
         for slice in behind.chunk_by(|one, other| one.time == other.time) {
             self.settled.step(terms, slice, &mut sink);
         }
-        self.pending_bytes -= behind.iter().map(|entry| entry.bytes()).sum::<u64>();
+        self.pending_bytes -= behind.iter().map(Entry::bytes).sum::<u64>();
+        self.pending.drain(..count);
         self.settled.advance(terms.spec, watermark, &mut sink);
         self.settled_bytes = self.settled.bytes();
         if self.pending.is_empty() {
@@ -214,7 +232,7 @@ impl Group {
         // Then the group can be packed.
         let last = self.pending.back().map(|entry| entry.time.saturating_add(1));
         let announced = self.announced.iter().map(|announced| announced.at.saturating_add(1)).min();
-        [first, last, announced, self.settled.deadline(spec)].into_iter().flatten().min()
+        sooner(sooner(first, last), sooner(announced, self.settled.deadline(spec)))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -234,14 +252,14 @@ impl Group {
     /// Drops what was carried for correlations above, because they are others now.
     pub(super) fn forget_onward(&mut self) {
         for entry in &mut self.pending {
-            Rc::make_mut(entry).onward.clear();
+            entry.onward.clear();
         }
         self.pending_bytes = self.pending.iter().map(|entry| entry.bytes()).sum();
     }
 
     /// Whether the event was delivered before; `at` is its place.
     fn is_known(&self, at: usize, entry: &Entry) -> bool {
-        let is_delivery = |other: &Rc<Entry>| other.origin == Origin::Event;
+        let is_delivery = |other: &Entry| other.origin == Origin::Event;
         entry.origin == Origin::Event
             && entry.event_id.is_some()
             && self.like(at, entry).any(|(_, other)| is_delivery(other))
@@ -251,32 +269,25 @@ impl Group {
     fn same_event(&self, spec: &Spec, at: usize, entry: &Entry) -> Option<usize> {
         // What one event brings to a correlation over detections alone comes united.
         if spec.correlation.level == 0 {
-            return self.pending.get(at).filter(|other| ***other == *entry).map(|_| at);
+            return self.pending.get(at).filter(|other| *other == entry).map(|_| at);
         }
         self.like(at, entry).find(|(_, other)| other.event == entry.event).map(|(at, _)| at)
     }
 
     /// The pending events of the same time and id around a place, with theirs.
-    fn like<'g>(&'g self, at: usize, entry: &'g Entry) -> impl Iterator<Item = (usize, &'g Rc<Entry>)> {
+    fn like<'g>(&'g self, at: usize, entry: &'g Entry) -> impl Iterator<Item = (usize, &'g Entry)> {
         let before = (0..at).rev().zip(self.pending.range(..at).rev());
         let after = (at..).zip(self.pending.range(at..));
-        let is_like = |(_, other): &(usize, &Rc<Entry>)| entry.is_like(other);
+        let is_like = |(_, other): &(usize, &Entry)| entry.is_like(other);
         before.take_while(is_like).chain(after.take_while(is_like))
     }
 
     /// Adds to a pending event what another source says of it.
-    fn unite(
-        &mut self,
-        terms: Terms<'_>,
-        key: &[u8],
-        at: usize,
-        other: Entry,
-        out: &mut Outbox,
-    ) -> Arrival {
+    fn unite(&mut self, terms: Terms<'_>, key: &[u8], at: usize, other: Entry, out: &mut Outbox) -> Arrival {
         let event = other.event;
         let Some(mut same) = self.pending.remove(at) else { return Arrival::Duplicate };
         self.pending_bytes -= same.bytes();
-        let changes = Rc::make_mut(&mut same).unite(other);
+        let changes = same.unite(other);
         self.pending_bytes += same.bytes();
         let at = self.pending.partition_point(|other| other.order() < same.order());
         self.pending.insert(at, same);
@@ -301,9 +312,9 @@ impl Group {
             return;
         }
         self.unseen = 0;
-        let mut tail = Box::new(self.settled.clone());
+        let mut tail = self.settled.clone();
         let mut opened = Vec::new();
-        let pending: &[Rc<Entry>] = self.pending.make_contiguous();
+        let pending: &[Entry] = self.pending.make_contiguous();
         for slice in pending.chunk_by(|one, other| one.time == other.time) {
             tail.step(terms, slice, &mut |signal| note_opened(signal, terms.spec, key, &mut opened));
         }

@@ -4,17 +4,23 @@ use crate::wire::{Reader, Wire, put_text, put_varint};
 
 /// Texts, each with its length in front: no key begins another one of as many texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key(Box<[u8]>);
+pub(super) struct Key(Vec<u8>);
 
 impl Key {
     pub(super) fn new(texts: &[String]) -> Key {
         let mut bytes = Vec::with_capacity(texts.iter().map(|text| text.len() + 1).sum());
         put_key(&mut bytes, texts);
-        Key(bytes.into())
+        Key(bytes)
     }
 
     pub(super) fn of_bytes(bytes: &[u8]) -> Key {
         Key(bytes.into())
+    }
+
+    /// Takes the place of another key, in its memory.
+    pub(super) fn set(&mut self, bytes: &[u8]) {
+        self.0.clear();
+        self.0.extend_from_slice(bytes);
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -6,7 +6,6 @@ use super::sliding::Sliding;
 use super::spec::Spec;
 use super::{Entry, fact::Firing, figures::Figures, weight};
 use crate::wire::{Reader, Wire, wire_struct};
-use std::rc::Rc;
 use tripwasm_plan::{Timestamp, Window};
 
 /// The window state of one group.
@@ -84,7 +83,7 @@ impl Machine {
     }
 
     /// Takes events of one time. Settled ones come all at once, pending ones as they arrive.
-    pub(super) fn step(&mut self, terms: Terms<'_>, slice: &[Rc<Entry>], sink: &mut Sink<'_>) {
+    pub(super) fn step(&mut self, terms: Terms<'_>, slice: &[Entry], sink: &mut Sink<'_>) {
         let (lost, reach) = (self.lost, reach(terms.spec));
         let sink = &mut |signal: Signal<'_>| sink(with_lost(signal, lost, reach));
         match &mut self.windows {
@@ -132,7 +131,7 @@ impl Machine {
                 last.zip(spec.forget()).map(|(last, forget)| last.saturating_add(forget))
             }
         };
-        [windows, self.quiet.0].into_iter().flatten().min()
+        sooner(windows, self.quiet.0)
     }
 
     /// Start of the window whose alert is announced and goes on.
@@ -187,6 +186,15 @@ impl Machine {
     }
 }
 
+/// The earlier of both, as far as there are any.
+pub(super) fn sooner(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, None) => one,
+        (None, other) => other,
+    }
+}
+
 /// How far before a window events count: those of a first-seen group until they are forgotten.
 fn reach(spec: &Spec) -> Timestamp {
     match spec.correlation.window {
@@ -211,7 +219,7 @@ fn with_lost(signal: Signal<'_>, lost: Option<Lost>, reach: Timestamp) -> Signal
 fn sight(
     last: &mut Option<Timestamp>,
     terms: Terms<'_>,
-    slice: &[Rc<Entry>],
+    slice: &[Entry],
     quiet: &mut Quiet,
     sink: &mut Sink<'_>,
 ) {

@@ -118,7 +118,13 @@ impl Correlator {
             }
             levels.push(Level { correlations, reached: None });
         }
-        Correlator { levels, ledger: Ledger::new(cells.len()), cells, next_due: Timestamp::MAX, key: Vec::new() }
+        Correlator {
+            levels,
+            ledger: Ledger::new(cells.len()),
+            cells,
+            next_due: Timestamp::MAX,
+            key: Vec::new(),
+        }
     }
 
     /// Takes in a fact; alerts that it opens go out.

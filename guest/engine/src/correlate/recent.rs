@@ -2,7 +2,6 @@
 
 use super::event_id::IdForm;
 use super::fact::texts_bytes;
-use super::gauge::Taken;
 use super::{Entry, EventId, weight};
 use crate::wire::{Reader, Wire, put_signed, put_varint};
 use std::collections::VecDeque;
@@ -26,13 +25,12 @@ pub(super) struct Recents {
 }
 
 impl Recent {
-    fn of(entry: &Entry, taken: Taken) -> Recent {
+    fn of(entry: &Entry, number: Option<Decimal>) -> Recent {
         Recent {
             time: entry.time,
             event: entry.event,
             event_id: entry.event_id.clone(),
-            // What was not counted must not be taken out again.
-            number: entry.values.number.filter(|_| taken == Taken::Yes),
+            number,
             observed: entry.values.observed.clone(),
         }
     }
@@ -44,8 +42,9 @@ impl Recent {
 }
 
 impl Recents {
-    pub(super) fn push(&mut self, entry: &Entry, taken: Taken) {
-        self.push_back(Recent::of(entry, taken));
+    /// Adds an event and what was counted of it: what was not must not be taken out again.
+    pub(super) fn push(&mut self, entry: &Entry, counted: Option<Decimal>) {
+        self.push_back(Recent::of(entry, counted));
     }
 
     /// The first event, if it is not later than `until`.

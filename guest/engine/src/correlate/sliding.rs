@@ -11,7 +11,6 @@ use super::signal::{Phase, Quiet, Signal, Sink, View};
 use super::spec::Spec;
 use super::{Entry, weight};
 use crate::wire::{wire_enum, wire_struct};
-use std::rc::Rc;
 use tripwasm_plan::{Decimal, Measure, Timestamp};
 
 /// The sliding window of one group.
@@ -55,14 +54,15 @@ impl Sliding {
     }
 
     /// Takes events of one time. Settled ones come all at once, pending ones as they arrive.
-    pub(super) fn step(&mut self, spec: &Spec, slice: &[Rc<Entry>], quiet: &mut Quiet, sink: &mut Sink<'_>) {
+    pub(super) fn step(&mut self, spec: &Spec, slice: &[Entry], quiet: &mut Quiet, sink: &mut Sink<'_>) {
         let Some(last) = slice.last() else { return };
         let since = last.time.saturating_sub(spec.timespan);
         self.expire(since);
         self.end_run(since, sink);
         for entry in slice {
             let taken = self.gauge.add(spec, entry);
-            self.recent.push(entry, taken);
+            let counted = taken == Taken::Yes && self.gauge.takes_numbers();
+            self.recent.push(entry, entry.values.number.filter(|_| counted));
             if taken == Taken::No {
                 self.drop_one(entry.time);
             }
@@ -137,7 +137,7 @@ impl Sliding {
         }
     }
 
-    fn hold(&mut self, spec: &Spec, slice: &[Rc<Entry>], quiet: &mut Quiet, sink: &mut Sink<'_>) {
+    fn hold(&mut self, spec: &Spec, slice: &[Entry], quiet: &mut Quiet, sink: &mut Sink<'_>) {
         match &mut self.run {
             Some(run) if run.stage == Stage::Holding => slice.iter().for_each(|entry| run.figures.add(entry)),
             Some(run) => {
@@ -150,7 +150,7 @@ impl Sliding {
         }
     }
 
-    fn begin(&mut self, spec: &Spec, slice: &[Rc<Entry>], quiet: &mut Quiet, sink: &mut Sink<'_>) {
+    fn begin(&mut self, spec: &Spec, slice: &[Entry], quiet: &mut Quiet, sink: &mut Sink<'_>) {
         let (Some(figures), Some(last)) = (Figures::over(self.recent.iter()), slice.last()) else { return };
         let run = self.run.insert(Box::new(Run {
             figures,
@@ -242,9 +242,9 @@ mod tests {
         Spec::new(RuleIndex(0), rule, correlation)
     }
 
-    fn entry(time: Timestamp, number: u64) -> Rc<Entry> {
+    fn entry(time: Timestamp, number: u64) -> Entry {
         let values = Values { number: Some(Decimal::whole(number)), ..Values::default() };
-        Rc::new(Entry {
+        Entry {
             time,
             event_id: None,
             event: number,
@@ -252,14 +252,14 @@ mod tests {
             origin: Origin::Event,
             values,
             onward: vec![],
-        })
+        }
     }
 
     #[test]
     fn a_number_that_was_not_counted_is_not_taken_out_again() {
         let spec = median_over(10);
         let mut sliding = Sliding::new(&spec);
-        let mut step = |slice: &[Rc<Entry>]| {
+        let mut step = |slice: &[Entry]| {
             sliding.step(&spec, slice, &mut Quiet::default(), &mut |_| {});
             sliding.gauge.measured(&spec)
         };

@@ -1,10 +1,8 @@
 //! The state of all correlations as bytes, correlation by correlation, so that a changed rule loses only its own.
 
-use super::group::Group;
 use super::machine::Lost;
 use super::spec::Spec;
-use super::key::Key;
-use super::store::{Standing, Store};
+use super::store::Store;
 use super::{Cell, Correlator, RuleStatistics};
 use crate::wire::{Reader, Wire, put_varint, wire_struct};
 use tripwasm_plan::{Rule, Timestamp};
@@ -69,11 +67,7 @@ impl Correlator {
         {
             let before = all.len();
             if let Some(cell) = cell {
-                for (key, group, standing) in cell.store.sorted(&cell.spec) {
-                    key.write(&mut all);
-                    standing.write(&mut all);
-                    group.write(&mut all);
-                }
+                cell.store.write_sorted(&mut all);
             }
             sections.push(Section {
                 fingerprint,
@@ -153,8 +147,7 @@ fn read_groups(cell: &Cell, section: &Section, bytes: &[u8], fingerprints: &[u12
     let mut bytes = Reader::new(bytes);
     let same_above = section.onward == onward_hash(&cell.spec, fingerprints);
     for _ in 0..section.groups {
-        let (key, standing) = (Key::read(&mut bytes)?, Standing::read(&mut bytes)?);
-        let mut group = Group::read(&mut bytes)?;
+        let (key, mut group, standing) = Store::read_group(&mut bytes)?;
         if !same_above {
             group.forget_onward();
         }

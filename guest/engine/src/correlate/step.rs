@@ -53,7 +53,12 @@ impl Correlator {
             (Some(kept), _) => (kept.correlation, kept.key.clone()),
             (None, Some(first)) => (first.correlation, Key::new(&first.group)),
             (None, None) => {
-                return Ok(Step { state: Vec::new(), alerts: Vec::new(), facts: Vec::new(), next_timer: None });
+                return Ok(Step {
+                    state: Vec::new(),
+                    alerts: Vec::new(),
+                    facts: Vec::new(),
+                    next_timer: None,
+                });
             }
         };
         if facts.iter().any(|fact| fact.correlation != correlation || Key::new(&fact.group) != key) {
@@ -77,7 +82,9 @@ impl Correlator {
         let next_timer = group.deadline(spec);
         let state = match group.is_empty() {
             true => Vec::new(),
-            false => sealed::seal(rules_hash, &Kept { correlation, key, reached: Some(reached), began, group }),
+            false => {
+                sealed::seal(rules_hash, &Kept { correlation, key, reached: Some(reached), began, group })
+            }
         };
         let above = &spec.correlation.onward;
         let facts = out.firings.iter().flat_map(|firing| firing.facts(above, &mut Vec::new())).collect();

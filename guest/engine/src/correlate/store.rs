@@ -17,6 +17,9 @@ use tripwasm_plan::Timestamp;
 /// Fixed cost of a group in the memory estimate: slot, table, timer, allocation.
 pub(super) const SLOT_BYTES: u64 = 88;
 
+/// Memory for more pending events than these is not kept for the next group.
+const SPARE_EVENTS_MAX: usize = 64;
+
 /// Place of a group in a store; it stays while the group does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SlotId(u32);
@@ -31,8 +34,16 @@ pub(super) struct Store {
     timers: BinaryHeap<Reverse<(Timestamp, SlotId)>>,
     /// Estimate of the memory that groups take.
     bytes: u64,
-    /// Where groups are packed, before they get memory of their own.
-    scratch: Vec<u8>,
+    yard: Yard,
+}
+
+/// Where groups are packed and laid out.
+#[derive(Debug, Clone, Default)]
+struct Yard {
+    /// A group packed, before it gets memory of its own.
+    bytes: Vec<u8>,
+    /// Memory of a group that was packed, for the next one that is laid out.
+    spare: Option<Box<Laid>>,
 }
 
 /// A group and what is known of it without unpacking.
@@ -159,7 +170,7 @@ impl Store {
     ) -> Option<T> {
         let place = self.slots.get_mut(slot.0 as usize)?;
         self.bytes -= place.weight();
-        let mut laid = std::mem::replace(&mut place.state, State::Free).lay_out(spec)?;
+        let mut laid = self.yard.lay_out(std::mem::replace(&mut place.state, State::Free), spec)?;
         let outcome = visit(laid.key.bytes(), &mut laid.group);
         if laid.group.is_empty() {
             self.remove(slot, &laid.key);
@@ -167,7 +178,7 @@ impl Store {
         }
         let due = due(&laid.group, spec);
         place.standing.is_open = laid.group.is_open();
-        place.state = State::of(laid, &mut self.scratch);
+        place.state = self.yard.pack(laid);
         self.bytes += place.weight();
         // A timer that fires too early finds nothing to do and is set anew: events push deadlines on all the time.
         if due < place.due {
@@ -188,7 +199,8 @@ impl Store {
 
     /// The least useful groups, least first, that together take at least `bytes`.
     pub(super) fn least_useful(&self, bytes: u64) -> Vec<SlotId> {
-        let ranked = |(id, slot): (u32, &Slot)| Some((slot.standing.rank(), hash_of(slot.key()?), id, slot.weight()));
+        let ranked =
+            |(id, slot): (u32, &Slot)| Some((slot.standing.rank(), hash_of(slot.key()?), id, slot.weight()));
         let all: Vec<_> = (0..).zip(&self.slots).filter_map(ranked).collect();
         let mut freed = 0;
         let enough = |(.., weight): &&(_, u64, u32, u64)| {
@@ -196,9 +208,8 @@ impl Store {
             freed += weight;
             needed
         };
-        let least_first = order_of(&all, &|one, other| {
-            (one.0, one.1, one.2).cmp(&(other.0, other.1, other.2))
-        });
+        let least_first =
+            order_of(&all, &|one, other| (one.0, one.1, one.2).cmp(&(other.0, other.1, other.2)));
         least_first.take_while(enough).map(|(_, _, id, _)| SlotId(*id)).collect()
     }
 
@@ -206,7 +217,7 @@ impl Store {
     pub(super) fn take(&mut self, spec: &Spec, slot: SlotId) -> Option<(Key, Group, Standing)> {
         let place = self.slots.get_mut(slot.0 as usize)?;
         let (weight, standing) = (place.weight(), place.standing);
-        let laid = std::mem::replace(&mut place.state, State::Free).lay_out(spec)?;
+        let laid = self.yard.lay_out(std::mem::replace(&mut place.state, State::Free), spec)?;
         self.bytes -= weight;
         self.remove(slot, &laid.key);
         Some((laid.key, laid.group, standing))
@@ -220,7 +231,7 @@ impl Store {
         let hash = hash_of(key.bytes());
         let due = due(&group, spec);
         let standing = Standing { is_open: group.is_open(), ..standing };
-        let state = State::of(Box::new(Laid { key, group }), &mut self.scratch);
+        let state = self.yard.pack(Box::new(Laid { key, group }));
         let slot = Slot { state, due, standing };
         self.bytes += slot.weight();
         let id = self.insert(hash, slot);
@@ -229,15 +240,30 @@ impl Store {
         }
     }
 
-    /// Every group with its key, in order of key.
-    pub(super) fn sorted<'s>(&'s self, spec: &'s Spec) -> impl Iterator<Item = (Key, Group, Standing)> {
+    /// Writes every group with its key and standing, in order of key.
+    pub(super) fn write_sorted(&self, out: &mut Vec<u8>) {
         let all: Vec<(&[u8], &Slot)> =
             self.slots.iter().filter_map(|slot| Some((slot.key()?, slot))).collect();
-        let sorted: Vec<&Slot> = order_of(&all, &|one, other| one.0.cmp(other.0)).map(|(_, slot)| *slot).collect();
-        sorted.into_iter().filter_map(|slot| {
-            let laid = slot.state.clone().lay_out(spec)?;
-            Some((laid.key, laid.group, slot.standing))
-        })
+        for (_, slot) in order_of(&all, &|one, other| one.0.cmp(other.0)) {
+            slot.standing.write(out);
+            match &slot.state {
+                State::Free => {}
+                State::Packed(packed) => {
+                    out.extend_from_slice(packed);
+                    Group::write_nothing_pending(out);
+                }
+                State::Laid(laid) => {
+                    laid.key.write(out);
+                    laid.group.write(out);
+                }
+            }
+        }
+    }
+
+    /// Reads a group that [`Store::write_sorted`] wrote, and what it was.
+    pub(super) fn read_group(from: &mut Reader<'_>) -> Option<(Key, Group, Standing)> {
+        let standing = Wire::read(from)?;
+        Some((Wire::read(from)?, Wire::read(from)?, standing))
     }
 
     fn insert(&mut self, hash: u64, slot: Slot) -> SlotId {
@@ -284,25 +310,35 @@ impl Slot {
     }
 }
 
-impl State {
+impl Yard {
     /// The group packed, if it can be.
-    fn of(laid: Box<Laid>, scratch: &mut Vec<u8>) -> State {
+    fn pack(&mut self, laid: Box<Laid>) -> State {
         let Some(windows) = laid.group.as_settled() else { return State::Laid(laid) };
-        scratch.clear();
-        laid.key.write(scratch);
-        windows.write(scratch);
-        State::Packed(scratch.as_slice().into())
+        self.bytes.clear();
+        laid.key.write(&mut self.bytes);
+        windows.write(&mut self.bytes);
+        if laid.group.pending_room() <= SPARE_EVENTS_MAX {
+            self.spare = Some(laid);
+        }
+        State::Packed(self.bytes.as_slice().into())
     }
 
-    fn lay_out(self, spec: &Spec) -> Option<Box<Laid>> {
-        match self {
-            State::Free => None,
-            State::Laid(laid) => Some(laid),
-            State::Packed(packed) => {
-                let (key, windows) = split_key(&packed);
-                let windows = Wire::read(&mut Reader::new(windows)).unwrap_or_else(|| Machine::new(spec, None));
-                Some(Box::new(Laid { key: Key::of_bytes(key), group: Group::settled(windows) }))
+    /// The group laid out; none if there is none.
+    fn lay_out(&mut self, state: State, spec: &Spec) -> Option<Box<Laid>> {
+        let packed = match state {
+            State::Free => return None,
+            State::Laid(laid) => return Some(laid),
+            State::Packed(packed) => packed,
+        };
+        let (key, windows) = split_key(&packed);
+        let windows = Wire::read(&mut Reader::new(windows)).unwrap_or_else(|| Machine::new(spec, None));
+        match self.spare.take() {
+            Some(mut laid) => {
+                laid.key.set(key);
+                laid.group.begin_again(windows);
+                Some(laid)
             }
+            None => Some(Box::new(Laid { key: Key::of_bytes(key), group: Group::settled(windows) })),
         }
     }
 }
