@@ -6,6 +6,7 @@ use crate::correlate::{
 use crate::finding::{Alert, Finding, Match, Remark};
 use crate::line::{LineOutcome, LineReader, correlation};
 use crate::matcher::{CompileError, check_plan};
+use crate::order::sort_by;
 use crate::scan::Lines;
 use crate::sealed::{self, StateError};
 use crate::wire::{Reader, Wire, wire_struct};
@@ -132,7 +133,7 @@ impl Detector {
             FieldSource::Calculated(_) | FieldSource::Leaves => None,
         });
         let mut paths: Vec<&str> = paths.collect();
-        paths.sort_unstable();
+        sort_by(&mut paths, &|one, other| one.cmp(other));
         paths
     }
 

@@ -26,10 +26,31 @@ pub(crate) fn sort_by<T>(elements: &mut Vec<T>, compare: &dyn Fn(&T, &T) -> Orde
     elements.extend(places.iter().filter_map(|&at| taken.get_mut(at as usize)?.take()));
 }
 
-/// The places of so many elements in the order of the elements.
+/// The places of so many elements in the order of the elements: merges runs of twice the length, again and again.
 fn places_in_order(length: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<u32> {
     let mut places: Vec<u32> = (0..u32::try_from(length).unwrap_or(u32::MAX)).collect();
-    places.sort_unstable_by(|&one, &other| compare(one as usize, other as usize).then(one.cmp(&other)));
+    let mut merged = Vec::with_capacity(places.len());
+    let mut run = 1;
+    while run < places.len() {
+        for both in places.chunks(2 * run) {
+            let (mut left, mut right) = both.split_at(run.min(both.len()));
+            while let (Some((&one, ones)), Some((&other, others))) = (left.split_first(), right.split_first())
+            {
+                if compare(one as usize, other as usize).is_le() {
+                    merged.push(one);
+                    left = ones;
+                } else {
+                    merged.push(other);
+                    right = others;
+                }
+            }
+            merged.extend_from_slice(left);
+            merged.extend_from_slice(right);
+        }
+        std::mem::swap(&mut places, &mut merged);
+        merged.clear();
+        run *= 2;
+    }
     places
 }
 

@@ -69,7 +69,6 @@ impl<'b> Reader<'b> {
         self.0.is_empty()
     }
 
-    #[inline]
     pub(crate) fn byte(&mut self) -> Option<u8> {
         let (&first, rest) = self.0.split_first()?;
         self.0 = rest;
