@@ -1,5 +1,6 @@
 //! Bytes that only the engine of the same format reads again: state, snapshots, facts.
 
+use crate::id::hash_of;
 use crate::wire::{Reader, Wire};
 
 const MAGIC: &[u8; 4] = b"TWST";
@@ -47,14 +48,17 @@ pub(crate) fn open<T: Wire>(secret: u64, bytes: &[u8]) -> Result<T, StateError> 
 
 /// Parts of a body, one behind the other, behind a header.
 pub(crate) fn seal_bytes(secret: u64, parts: &[&[u8]]) -> Vec<u8> {
-    let mut hash = xxhash_rust::xxh3::Xxh3::new();
-    parts.iter().for_each(|part| hash.update(part));
     let mut bytes = Vec::with_capacity(HEADER_BYTES + parts.iter().map(|part| part.len()).sum::<usize>());
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&FORMAT.to_le_bytes());
     bytes.extend_from_slice(&secret.to_le_bytes());
-    bytes.extend_from_slice(&hash.digest().to_le_bytes());
+    bytes.extend_from_slice(&[0; 8]);
     parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    if let Some((header, body)) = bytes.split_at_mut_checked(HEADER_BYTES)
+        && let Some(checksum) = header.last_chunk_mut()
+    {
+        *checksum = hash_of(body).to_le_bytes();
+    }
     bytes
 }
 
@@ -70,7 +74,7 @@ pub(crate) fn open_bytes(secret: u64, bytes: &[u8]) -> Result<&[u8], StateError>
     if format != FORMAT.to_le_bytes() {
         return Err(StateError::OtherVersion);
     }
-    if checksum != xxhash_rust::xxh3::xxh3_64(body).to_le_bytes() {
+    if checksum != hash_of(body).to_le_bytes() {
         return Err(StateError::Damaged);
     }
     if known != secret.to_le_bytes() { Err(StateError::OtherRules) } else { Ok(body) }

@@ -1,7 +1,7 @@
 //! State as bytes: numbers as varints, texts and sequences behind their length, structs field by field.
 //!
 //! Written by hand because a serialisation framework makes a copy of itself for every type, and the guest has to stay
-//! small. Equal values give equal bytes; bytes that nobody wrote are refused, never trusted.
+//! small; for the same reason nothing here is inlined. Equal values give equal bytes; bytes that nobody wrote are refused, never trusted.
 
 use tripwasm_plan::{Decimal, RuleIndex};
 
@@ -26,10 +26,12 @@ pub(crate) struct Reader<'b>(&'b [u8]);
 macro_rules! wire_struct {
     ($name:ident { $($field:ident),+ $(,)? }) => {
         impl $crate::wire::Wire for $name {
+            #[inline(never)]
             fn write(&self, out: &mut Vec<u8>) {
                 $(self.$field.write(out);)+
             }
 
+            #[inline(never)]
             fn read(from: &mut $crate::wire::Reader<'_>) -> Option<Self> {
                 Some($name { $($field: $crate::wire::Wire::read(from)?),+ })
             }
@@ -69,19 +71,21 @@ impl<'b> Reader<'b> {
         self.0.is_empty()
     }
 
+    #[inline(never)]
     pub(crate) fn byte(&mut self) -> Option<u8> {
         let (&first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(first)
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn take(&mut self, length: usize) -> Option<&'b [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(taken)
     }
 
+    #[inline(never)]
     pub(crate) fn text(&mut self) -> Option<&'b str> {
         let length = self.length()?;
         core::str::from_utf8(self.take(length)?).ok()
@@ -91,25 +95,8 @@ impl<'b> Reader<'b> {
         usize::try_from(self.varint()?).ok()
     }
 
-    #[inline]
-    pub(crate) fn varint(&mut self) -> Option<u64> {
-        let (&first, rest) = self.0.split_first()?;
-        if first < 0x80 {
-            self.0 = rest;
-            return Some(u64::from(first));
-        }
-        self.long_varint()
-    }
-
-    /// The difference from an earlier value.
-    #[inline]
-    pub(crate) fn signed(&mut self) -> Option<i64> {
-        let coded = self.varint()?;
-        Some((coded >> 1).cast_signed() ^ -(coded & 1).cast_signed())
-    }
-
     #[inline(never)]
-    fn long_varint(&mut self) -> Option<u64> {
+    pub(crate) fn varint(&mut self) -> Option<u64> {
         let mut value = 0;
         for (at, &byte) in self.0.iter().enumerate().take(VARINT_BYTES_MAX) {
             value |= u64::from(byte & 0x7f) << (7 * at);
@@ -120,9 +107,15 @@ impl<'b> Reader<'b> {
         }
         None
     }
+
+    #[inline(never)]
+    pub(crate) fn signed(&mut self) -> Option<i64> {
+        let coded = self.varint()?;
+        Some((coded >> 1).cast_signed() ^ -(coded & 1).cast_signed())
+    }
 }
 
-#[inline]
+#[inline(never)]
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -132,11 +125,12 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// A number that is likely to be small, of either sign.
-#[inline]
+#[inline(never)]
 pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
     put_varint(out, (value << 1 ^ value >> 63).cast_unsigned());
 }
 
+#[inline(never)]
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_varint(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
@@ -242,6 +236,7 @@ impl Wire for String {
 }
 
 impl<T: Wire> Wire for Option<T> {
+    #[inline(never)]
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             None => out.push(0),
@@ -252,6 +247,7 @@ impl<T: Wire> Wire for Option<T> {
         }
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Option<Option<T>> {
         match from.byte()? {
             0 => Some(None),
@@ -262,11 +258,13 @@ impl<T: Wire> Wire for Option<T> {
 }
 
 impl<T: Wire> Wire for Vec<T> {
+    #[inline(never)]
     fn write(&self, out: &mut Vec<u8>) {
         put_varint(out, self.len() as u64);
         self.iter().for_each(|element| element.write(out));
     }
 
+    #[inline(never)]
     fn read(from: &mut Reader<'_>) -> Option<Vec<T>> {
         let length = from.length()?;
         // A length that nobody wrote reserves little.

@@ -1,6 +1,7 @@
 //! Distinct tuples of values and when each was last seen.
 
-use super::key::{Key, hash_of};
+use super::key::Key;
+use crate::id::hash_of;
 use crate::wire::{Reader, Wire, put_signed, put_varint};
 use hashbrown::HashTable;
 use tripwasm_plan::Timestamp;

@@ -43,10 +43,6 @@ pub(super) fn key_values(bytes: &[u8]) -> Vec<String> {
     std::iter::from_fn(|| rest.text().map(str::to_owned)).collect()
 }
 
-pub(super) fn hash_of(key: &[u8]) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(key)
-}
-
 impl Wire for Key {
     fn write(&self, out: &mut Vec<u8>) {
         put_varint(out, self.0.len() as u64);

@@ -4,6 +4,7 @@ use super::machine::Lost;
 use super::spec::Spec;
 use super::store::Store;
 use super::{Cell, Correlator, RuleStatistics};
+use crate::id::hash_of;
 use crate::wire::{Reader, Wire, put_varint, wire_struct};
 use tripwasm_plan::{Rule, Timestamp};
 
@@ -164,5 +165,5 @@ fn onward_hash(spec: &Spec, fingerprints: &[u128]) -> u64 {
         put_varint(&mut bytes, u64::from(onward.source));
         put_varint(&mut bytes, u64::from(onward.above));
     }
-    xxhash_rust::xxh3::xxh3_64(&bytes)
+    hash_of(&bytes)
 }

@@ -4,9 +4,10 @@
 //! laid out only while something happens to them.
 
 use super::group::Group;
-use super::key::{Key, hash_of};
+use super::key::Key;
 use super::machine::{Lost, Machine};
 use super::spec::Spec;
+use crate::id::hash_of;
 use crate::order::order_of;
 use crate::wire::{Reader, Wire};
 use hashbrown::HashTable;
