@@ -191,6 +191,9 @@ impl Correlator {
         let Some(level) = self.levels.get_mut(level) else { return };
         for &index in &level.correlations {
             let Some(Some(cell)) = self.cells.get_mut(index) else { continue };
+            if cell.store.next_due().is_none_or(|due| due > watermark) {
+                continue;
+            }
             let before = cell.store.bytes();
             let spec = Rc::clone(&cell.spec);
             let terms = terms(&spec, cell.began, settings);
