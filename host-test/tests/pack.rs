@@ -105,7 +105,7 @@ fn threshold_alerts(expected: &Value) -> Vec<String> {
 #[test]
 fn the_pack_is_small_imports_nothing_and_passes_its_tests() {
     let (_directory, module) = built(None);
-    assert!(std::fs::metadata(&module).unwrap().len() < 600_000);
+    assert!(std::fs::metadata(&module).unwrap().len() < 440_000);
     let shown: Value = serde_json::from_slice(&tripwasm(&["inspect", &module, "--json"]).stdout).unwrap();
     assert_eq!(shown["imports"], json!([]), "{shown}");
     let tested = tripwasm(&["test", &module]);

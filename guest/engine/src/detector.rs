@@ -6,9 +6,10 @@ use crate::correlate::{
 use crate::finding::{Alert, Finding, Match, Remark};
 use crate::line::{LineOutcome, LineReader, correlation};
 use crate::matcher::{CompileError, check_plan};
+use crate::order::sort_by;
 use crate::scan::Lines;
 use crate::sealed::{self, StateError};
-use serde::{Deserialize, Serialize};
+use crate::wire::{Reader, Wire, wire_struct};
 use tripwasm_plan::{FieldSource, Plan, Rule, RuleIndex, Settings, Timestamp, Window};
 
 /// A running rule set. The same calls give the same results on every platform.
@@ -88,13 +89,14 @@ pub struct Lesson {
 }
 
 /// What a snapshot holds; the bytes of groups stand behind it.
-#[derive(Serialize, Deserialize)]
 struct Snapshot {
     watermark: Watermark,
     events: u64,
     without_time: u64,
     correlator: CorrelatorState,
 }
+
+wire_struct!(Snapshot { watermark, events, without_time, correlator });
 
 /// Stands in the place of the rules' hash: a snapshot says rule by rule what it belongs to.
 const SNAPSHOT: u64 = u64::from_le_bytes(*b"snapshot");
@@ -131,7 +133,7 @@ impl Detector {
             FieldSource::Calculated(_) | FieldSource::Leaves => None,
         });
         let mut paths: Vec<&str> = paths.collect();
-        paths.sort_unstable();
+        sort_by(&mut paths, &|one, other| one.cmp(other));
         paths
     }
 
@@ -195,8 +197,8 @@ impl Detector {
     pub fn snapshot(&self) -> Vec<u8> {
         let (correlator, groups) = self.correlator.snapshot(&self.plan.rules, &self.fingerprints);
         let (watermark, events, without_time) = (self.watermark.clone(), self.events, self.without_time);
-        let head = Snapshot { watermark, events, without_time, correlator };
-        let head = postcard::to_allocvec(&head).unwrap_or_default();
+        let mut head = Vec::new();
+        Snapshot { watermark, events, without_time, correlator }.write(&mut head);
         sealed::seal_bytes(SNAPSHOT, &[&head, &groups])
     }
 
@@ -204,9 +206,12 @@ impl Detector {
     /// returned. On an error the old state stays.
     pub fn restore(&mut self, state: &[u8]) -> Result<Vec<LostState>, StateError> {
         let body = sealed::open_bytes(SNAPSHOT, state)?;
-        let (head, groups) = postcard::take_from_bytes::<Snapshot>(body).map_err(|_| StateError::Damaged)?;
-        let restored =
-            self.correlator.read(head.correlator, groups, &self.fingerprints).ok_or(StateError::Damaged)?;
+        let mut body = Reader::new(body);
+        let head = Snapshot::read(&mut body).ok_or(StateError::Damaged)?;
+        let restored = self
+            .correlator
+            .read(head.correlator, body.rest(), &self.fingerprints)
+            .ok_or(StateError::Damaged)?;
         if !restored.any_known && !self.plan.rules.is_empty() {
             return Err(StateError::OtherRules);
         }

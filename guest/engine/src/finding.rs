@@ -1,6 +1,6 @@
 //! What evaluation gives back.
 
-use serde::{Deserialize, Serialize};
+use crate::wire::{wire_enum, wire_struct};
 use tripwasm_plan::{Decimal, RuleIndex, Timestamp};
 
 /// A reported rule holds for an event.
@@ -17,7 +17,7 @@ pub struct Match {
 }
 
 /// A correlation holds for a group of events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     /// How far it is.
     pub state: AlertState,
@@ -53,7 +53,7 @@ pub struct Alert {
 }
 
 /// An event that an alert counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRef {
     /// Its position in the whole input.
     pub event: u64,
@@ -62,7 +62,7 @@ pub struct EventRef {
 }
 
 /// The values of one observed field over an alert's events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     /// Those first seen at the events least by (time, id), sorted as text; at most
     /// [`crate::limits::ALERT_VALUES_MAX`]. Empty if the correlation does not list them.
@@ -72,7 +72,7 @@ pub struct Observation {
 }
 
 /// How far an alert is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlertState {
     /// Early notice.
     Open,
@@ -81,6 +81,27 @@ pub enum AlertState {
     /// Announced, but not confirmed by the final order of events.
     Withdrawn,
 }
+
+wire_struct!(Alert {
+    state,
+    id,
+    rule,
+    group,
+    window_start,
+    window_end,
+    count,
+    first,
+    last,
+    events,
+    observations,
+    truncated,
+    measured,
+    uncounted,
+    opened_by
+});
+wire_struct!(EventRef { event, event_id });
+wire_struct!(Observation { values, distinct });
+wire_enum!(AlertState { Open, Closed, Withdrawn });
 
 /// What rules found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The identity of an alert.
+//! The identity of an alert, and hashes.
 
 use tripwasm_plan::{Rule, Timestamp};
 
@@ -12,5 +12,13 @@ pub fn alert_id(rule: &Rule, group: &[String], window_start: Timestamp) -> Strin
         bytes.extend_from_slice(text.as_bytes());
     }
     bytes.extend_from_slice(&window_start.to_le_bytes());
-    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes))
+    let hash = xxhash_rust::xxh3::xxh3_128(&bytes);
+    let digits = hash.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+}
+
+/// A hash of 64 bits, the same on every platform.
+#[inline(never)]
+pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytes)
 }

@@ -11,11 +11,13 @@ mod id;
 pub mod limits;
 mod line;
 mod matcher;
+mod order;
 pub mod reference;
 mod scan;
 mod sealed;
 mod sharded;
 mod tag;
+mod wire;
 
 pub use correlate::{
     Carried, Entry, EventId, Eviction, Fact, FactError, LostState, Origin, RuleStatistics, Step, Values,

@@ -1,10 +1,10 @@
 //! Bytes that only the engine of the same format reads again: state, snapshots, facts.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use crate::id::hash_of;
+use crate::wire::{Reader, Wire};
 
 const MAGIC: &[u8; 4] = b"TWST";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const HEADER_BYTES: usize = 4 + 4 + 8 + 8;
 
 /// Why sealed bytes were not read.
@@ -33,27 +33,32 @@ impl core::error::Error for StateError {}
 
 /// The value as bytes; equal values give equal bytes. Only who knows `secret` reads them again: for facts and steps it is the
 /// hash of the rules.
-pub(crate) fn seal(secret: u64, value: &impl Serialize) -> Vec<u8> {
-    seal_bytes(secret, &[&postcard::to_allocvec(value).unwrap_or_default()])
+pub(crate) fn seal(secret: u64, value: &impl Wire) -> Vec<u8> {
+    let mut body = Vec::new();
+    value.write(&mut body);
+    seal_bytes(secret, &[&body])
 }
 
 /// Reads what [`seal`] wrote.
-pub(crate) fn open<T: DeserializeOwned>(secret: u64, bytes: &[u8]) -> Result<T, StateError> {
-    let body = open_bytes(secret, bytes)?;
-    let (value, rest) = postcard::take_from_bytes(body).map_err(|_| StateError::Damaged)?;
-    if rest.is_empty() { Ok(value) } else { Err(StateError::Damaged) }
+pub(crate) fn open<T: Wire>(secret: u64, bytes: &[u8]) -> Result<T, StateError> {
+    let mut body = Reader::new(open_bytes(secret, bytes)?);
+    let value = T::read(&mut body).ok_or(StateError::Damaged)?;
+    if body.is_empty() { Ok(value) } else { Err(StateError::Damaged) }
 }
 
 /// Parts of a body, one behind the other, behind a header.
 pub(crate) fn seal_bytes(secret: u64, parts: &[&[u8]]) -> Vec<u8> {
-    let mut hash = xxhash_rust::xxh3::Xxh3::new();
-    parts.iter().for_each(|part| hash.update(part));
     let mut bytes = Vec::with_capacity(HEADER_BYTES + parts.iter().map(|part| part.len()).sum::<usize>());
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&FORMAT.to_le_bytes());
     bytes.extend_from_slice(&secret.to_le_bytes());
-    bytes.extend_from_slice(&hash.digest().to_le_bytes());
+    bytes.extend_from_slice(&[0; 8]);
     parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    if let Some((header, body)) = bytes.split_at_mut_checked(HEADER_BYTES)
+        && let Some(checksum) = header.last_chunk_mut()
+    {
+        *checksum = hash_of(body).to_le_bytes();
+    }
     bytes
 }
 
@@ -69,7 +74,7 @@ pub(crate) fn open_bytes(secret: u64, bytes: &[u8]) -> Result<&[u8], StateError>
     if format != FORMAT.to_le_bytes() {
         return Err(StateError::OtherVersion);
     }
-    if checksum != xxhash_rust::xxh3::xxh3_64(body).to_le_bytes() {
+    if checksum != hash_of(body).to_le_bytes() {
         return Err(StateError::Damaged);
     }
     if known != secret.to_le_bytes() { Err(StateError::OtherRules) } else { Ok(body) }

@@ -1,5 +1,6 @@
 //! Numbers that add up to the same sum in any order.
 
+use core::fmt::Write;
 use serde::{Deserialize, Serialize};
 
 /// A decimal number with nine digits behind the point, exact under addition.
@@ -21,6 +22,16 @@ impl Decimal {
     /// A whole number.
     pub const fn whole(value: u64) -> Decimal {
         Decimal(value as i128 * ONE)
+    }
+
+    /// The number in billionths, in which it is whole.
+    pub const fn billionths(self) -> i128 {
+        self.0
+    }
+
+    /// So many billionths.
+    pub const fn of_billionths(billionths: i128) -> Decimal {
+        Decimal(billionths)
     }
 
     /// The number without its fraction, as a count; 0 if it is negative, the greatest count if it lies beyond.
@@ -74,14 +85,23 @@ impl Decimal {
 impl core::fmt::Display for Decimal {
     /// JSON's notation, without zeros at the end of the fraction.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let (whole, fraction) = (self.0.unsigned_abs() / ONE as u128, self.0.unsigned_abs() % ONE as u128);
-        let sign = if self.0 < 0 { "-" } else { "" };
-        write!(f, "{sign}{whole}")?;
-        if fraction == 0 {
-            return Ok(());
+        // An i128 has 39 digits at most, and the sign and the point come on top. Backwards.
+        let mut text = String::with_capacity(41);
+        let (mut rest, mut place) = (self.0.unsigned_abs(), 0);
+        while rest > 0 || place <= FRACTION_DIGITS {
+            if place == FRACTION_DIGITS && !text.is_empty() {
+                text.push('.');
+            }
+            let digit = char::from_digit((rest % 10) as u32, 10).unwrap_or('0');
+            if place >= FRACTION_DIGITS || digit != '0' || !text.is_empty() {
+                text.push(digit);
+            }
+            (rest, place) = (rest / 10, place + 1);
         }
-        let digits = format!("{fraction:09}");
-        write!(f, ".{}", digits.trim_end_matches('0'))
+        if self.0 < 0 {
+            text.push('-');
+        }
+        text.chars().rev().try_for_each(|character| f.write_char(character))
     }
 }
 
@@ -130,6 +150,10 @@ mod tests {
             ("0e99999", "0"),
             ("1e-2000000000", "0"),
             ("007", "7"),
+            ("1000000000", "1000000000"),
+            ("-10.000000001", "-10.000000001"),
+            ("0.1", "0.1"),
+            ("-100.25", "-100.25"),
         ] {
             assert_eq!(
                 Decimal::parse(text).map(|value| value.to_string()).as_deref(),

@@ -1,10 +1,9 @@
 //! Event ids, kept small: CloudTrail's are UUIDs, of which a correlation may hold millions.
 
-use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::wire::{Reader, Wire, put_text};
 
 /// An event's id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventId {
     /// A UUID in lower case with hyphens, as its bytes.
     Uuid([u8; 16]),
@@ -12,15 +11,17 @@ pub enum EventId {
     Text(Box<str>),
 }
 
-/// An optional id as bytes: none is no bytes, a UUID its sixteen, and a text stands behind a byte that no text begins
-/// with. A UUID that begins with that byte is written as a text.
-#[derive(Debug, Clone)]
-pub(super) struct PackedId<I>(pub(super) I);
-
-const BEFORE_TEXT: u8 = 0xff;
+/// How the ids of a list are written: UUIDs alone need nothing that tells them from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdForm {
+    Uuids,
+    Any,
+}
 
 /// Where the hyphens of a UUID's text stand.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+/// Where the two digits of each byte stand.
+const DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const UUID_CHARACTERS: usize = 36;
 
 impl EventId {
@@ -60,91 +61,99 @@ impl core::fmt::Display for EventId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             EventId::Text(text) => f.write_str(text),
+            EventId::Uuid(bytes) => f.write_str(core::str::from_utf8(&uuid_text(bytes)).unwrap_or_default()),
+        }
+    }
+}
+
+impl Wire for EventId {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
             EventId::Uuid(bytes) => {
-                for (at, byte) in bytes.iter().enumerate() {
-                    let hyphen = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
-                    write!(f, "{hyphen}{byte:02x}")?;
-                }
-                Ok(())
+                out.push(0);
+                out.extend_from_slice(bytes);
             }
+            EventId::Text(text) => {
+                out.push(1);
+                put_text(out, text);
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<EventId> {
+        match from.byte()? {
+            0 => read_uuid(from).map(EventId::Uuid),
+            1 => from.text().map(EventId::new),
+            _ => None,
         }
     }
 }
 
-impl Serialize for PackedId<Option<&EventId>> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = match self.0 {
-            None => return serializer.serialize_bytes(&[]),
-            Some(EventId::Uuid(bytes)) if bytes.first() != Some(&BEFORE_TEXT) => {
-                return serializer.serialize_bytes(bytes);
-            }
-            Some(id) => id.to_string(),
-        };
-        let mut bytes = Vec::with_capacity(text.len() + 1);
-        bytes.push(BEFORE_TEXT);
-        bytes.extend_from_slice(text.as_bytes());
-        serializer.serialize_bytes(&bytes)
-    }
-}
-
-impl<'de> Deserialize<'de> for PackedId<Option<EventId>> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_bytes(PackedIdVisitor)
-    }
-}
-
-struct PackedIdVisitor;
-
-impl Visitor<'_> for PackedIdVisitor {
-    type Value = PackedId<Option<EventId>>;
-
-    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("a packed event id")
-    }
-
-    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-        match bytes.split_first() {
-            None => Ok(PackedId(None)),
-            Some((&BEFORE_TEXT, text)) => {
-                let text = core::str::from_utf8(text).map_err(E::custom)?;
-                Ok(PackedId(Some(EventId::new(text))))
-            }
-            Some(_) => {
-                let uuid = bytes.try_into().map_err(E::custom)?;
-                Ok(PackedId(Some(EventId::Uuid(uuid))))
-            }
+impl IdForm {
+    pub(super) fn of<'i>(mut ids: impl Iterator<Item = Option<&'i EventId>>) -> IdForm {
+        match ids.all(|id| matches!(id, Some(EventId::Uuid(_)))) {
+            true => IdForm::Uuids,
+            false => IdForm::Any,
         }
     }
+
+    pub(super) fn put(self, out: &mut Vec<u8>, id: &Option<EventId>) {
+        match (self, id) {
+            (IdForm::Uuids, Some(EventId::Uuid(bytes))) => out.extend_from_slice(bytes),
+            _ => id.write(out),
+        }
+    }
+
+    pub(super) fn read_id(self, from: &mut Reader<'_>) -> Option<Option<EventId>> {
+        match self {
+            IdForm::Uuids => Some(Some(EventId::Uuid(read_uuid(from)?))),
+            IdForm::Any => Wire::read(from),
+        }
+    }
+}
+
+fn read_uuid(from: &mut Reader<'_>) -> Option<[u8; 16]> {
+    from.take(16)?.try_into().ok()
 }
 
 fn uuid(text: &str) -> Option<[u8; 16]> {
-    if text.len() != UUID_CHARACTERS {
+    let text: &[u8; UUID_CHARACTERS] = text.as_bytes().try_into().ok()?;
+    if HYPHENS.iter().any(|&at| text.get(at) != Some(&b'-')) {
         return None;
     }
     let mut bytes = [0; 16];
-    let mut digits = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if HYPHENS.contains(&at) {
-            if byte != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        let place = bytes.get_mut(digits / 2)?;
-        *place = *place << 4 | digit;
-        digits += 1;
+    for (byte, at) in bytes.iter_mut().zip(DIGITS) {
+        *byte = digit(*text.get(at)?)? << 4 | digit(*text.get(at + 1)?)?;
     }
     Some(bytes)
 }
 
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// Hexadecimal digits and hyphens.
+fn uuid_text(bytes: &[u8; 16]) -> [u8; UUID_CHARACTERS] {
+    let mut text = [b'-'; UUID_CHARACTERS];
+    for (byte, at) in bytes.iter().zip(DIGITS) {
+        if let Some([high, low]) = text.get_mut(at..at + 2) {
+            (*high, *low) = (hexadecimal(byte >> 4), hexadecimal(byte & 0xf));
+        }
+    }
+    text
+}
+
+fn hexadecimal(digit: u8) -> u8 {
+    if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{EventId, PackedId};
+    use super::{EventId, IdForm, Reader};
 
     const UUIDS: [&str; 2] = ["0a1b2c3d-0011-2233-4455-66778899aabb", "ffffffff-ffff-ffff-ffff-ffffffffffff"];
 
@@ -160,14 +169,22 @@ mod tests {
     }
 
     #[test]
-    fn packed_ids_come_back() {
+    fn ids_come_back_from_bytes() {
         let others = ["", "fifteen letters", "sixteen letters!", "ÿ"];
-        let ids = UUIDS.iter().chain(&others).map(|text| Some(EventId::new(text)));
-        for id in ids.chain([None]) {
-            let packed = postcard::to_allocvec(&PackedId(id.as_ref())).unwrap();
-            assert_eq!(postcard::from_bytes::<PackedId<Option<EventId>>>(&packed).unwrap().0, id);
+        let some = |text: &&str| Some(EventId::new(text));
+        let lists = [
+            (IdForm::Uuids, UUIDS.iter().map(some).collect::<Vec<_>>()),
+            (IdForm::Any, UUIDS.iter().chain(&others).map(some).chain([None]).collect()),
+        ];
+        for (form, ids) in lists {
+            assert_eq!(IdForm::of(ids.iter().map(Option::as_ref)), form);
+            let mut bytes = Vec::new();
+            ids.iter().for_each(|id| form.put(&mut bytes, id));
+            let mut reader = Reader::new(&bytes);
+            let read: Vec<_> = ids.iter().map(|_| form.read_id(&mut reader).unwrap()).collect();
+            assert_eq!(read, ids);
+            assert!(reader.is_empty());
         }
-        assert!(postcard::from_bytes::<PackedId<Option<EventId>>>(&[3, 1, 2, 3]).is_err());
     }
 
     #[test]

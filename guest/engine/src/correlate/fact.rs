@@ -1,11 +1,11 @@
 //! What matching hands to correlation.
 
 use super::{EventId, weight};
-use serde::{Deserialize, Serialize};
+use crate::wire::{Wire, wire_enum, wire_struct};
 use tripwasm_plan::{Decimal, Onward, RuleIndex, Timestamp};
 
 /// An event that enters one group of a correlation: one that a rule matched, or an alert of a correlation below.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fact {
     /// The correlation.
     pub correlation: RuleIndex,
@@ -16,7 +16,7 @@ pub struct Fact {
 }
 
 /// What a correlation keeps of an event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The event's time; of an alert, when its condition began to hold.
     pub time: Timestamp,
@@ -36,7 +36,7 @@ pub struct Entry {
 }
 
 /// What enters a correlation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// An event, which may be delivered again.
     Event,
@@ -45,7 +45,7 @@ pub enum Origin {
 }
 
 /// What a correlation measures and tells of an event.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Values {
     /// The tuple that `value_count` counts; none if a field of it is absent or null.
     pub tuple: Option<Vec<String>>,
@@ -56,7 +56,7 @@ pub struct Values {
 }
 
 /// What an event brings to a correlation above.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Carried {
     /// Its group there.
     pub group: Vec<String>,
@@ -85,6 +85,13 @@ impl core::fmt::Display for FactError {
 
 impl core::error::Error for FactError {}
 
+wire_struct!(Fact { correlation, group, entry });
+wire_struct!(Entry { time, event_id, event, sources, origin, values, onward });
+wire_enum!(Origin { Event, Alert });
+wire_struct!(Values { tuple, number, observed });
+wire_struct!(Carried { group, values });
+wire_struct!(Firing { time, event, event_id, onward });
+
 impl Fact {
     pub(crate) fn is_of(&self, correlation: RuleIndex, group: &[String]) -> bool {
         self.correlation == correlation && self.group == group
@@ -92,7 +99,10 @@ impl Fact {
 
     /// The shuffle key: equal for facts of one correlation and group, different otherwise.
     pub fn key(&self) -> Vec<u8> {
-        postcard::to_allocvec(&(self.correlation, &self.group)).unwrap_or_default()
+        let mut key = Vec::new();
+        self.correlation.write(&mut key);
+        self.group.write(&mut key);
+        key
     }
 }
 
@@ -151,7 +161,7 @@ pub(super) fn texts_bytes<'t>(texts: impl Iterator<Item = &'t String>) -> u64 {
 }
 
 /// When and by which event an alert's condition began to hold, and what the correlations above read of that event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Firing {
     pub(super) time: Timestamp,
     pub(super) event: u64,

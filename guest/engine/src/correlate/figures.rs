@@ -1,23 +1,21 @@
 //! What an alert tells of a window's events.
 
-use super::event_id::PackedId;
-use super::fact::texts_bytes;
-use super::{Entry, EventId, Recent, delta, weight};
+use super::event_id::IdForm;
+use super::{Entry, EventId, Recent, weight};
 use crate::finding::{EventRef, Observation};
 use crate::limits::{ALERT_EVENTS_MAX, ALERT_VALUES_MAX, DISTINCT_VALUES_MAX};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
+use crate::wire::{Reader, Wire, put_signed, put_varint, wire_struct};
 use tripwasm_plan::{Observed, Timestamp};
 
 /// Figures over events, added in order of (time, id): the first of anything are then the least.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Figures {
     pub(super) count: u64,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     listed: Listing,
-    /// Per observed field its distinct values, and whether the alert lists them.
-    observed: Vec<BTreeMap<String, bool>>,
+    /// Per observed field its distinct values in order, and whether the alert lists them.
+    observed: Vec<Vec<(String, bool)>>,
     /// Values that are not counted because there were too many.
     pub(super) unobserved: u64,
 }
@@ -55,8 +53,8 @@ impl Figures {
     }
 
     pub(super) fn observations(&self, observed: &[Observed]) -> Vec<Observation> {
-        let observation = |(values, field): (&BTreeMap<String, bool>, &Observed)| {
-            let listed = values.iter().filter(|(_, listed)| field.values && **listed);
+        let observation = |(values, field): (&Vec<(String, bool)>, &Observed)| {
+            let listed = values.iter().filter(|(_, listed)| field.values && *listed);
             Observation {
                 values: listed.map(|(value, _)| value.clone()).collect(),
                 distinct: values.len() as u64,
@@ -67,7 +65,7 @@ impl Figures {
 
     /// Whether an alert over these events cannot list all of them, or all values.
     pub(super) fn is_truncated(&self, observed: &[Observed]) -> bool {
-        let cut = |(values, field): (&BTreeMap<String, bool>, &Observed)| {
+        let cut = |(values, field): (&Vec<(String, bool)>, &Observed)| {
             field.values && values.len() > ALERT_VALUES_MAX
         };
         self.count > ALERT_EVENTS_MAX as u64 || self.observed.iter().zip(observed).any(cut)
@@ -76,12 +74,13 @@ impl Figures {
     /// Estimate of the memory it takes beyond itself.
     pub(super) fn bytes(&self) -> u64 {
         let ids: u64 = self.listed.0.iter().filter_map(|(_, id)| Some(id.as_ref()?.heap_bytes())).sum();
-        let values = self.observed.iter().map(|values| texts_bytes(values.keys()) + values.len() as u64 * 16);
-        self.listed.0.len() as u64 * weight::LISTED + ids + values.sum::<u64>()
+        let value = |(value, _): &(String, bool)| weight::TEXT + weight::OBSERVED + value.len() as u64;
+        let values: u64 = self.observed.iter().flatten().map(value).sum();
+        self.listed.0.len() as u64 * weight::LISTED + ids + values
     }
 
     fn beginning(first: Timestamp, observed: usize) -> Figures {
-        Figures { first, observed: vec![BTreeMap::new(); observed], ..Figures::default() }
+        Figures { first, observed: vec![Vec::new(); observed], ..Figures::default() }
     }
 
     fn add_recent(&mut self, recent: &Recent) {
@@ -95,36 +94,46 @@ impl Figures {
             self.listed.0.push((event, id.cloned()));
         }
         for (values, new) in self.observed.iter_mut().zip(observed) {
-            for value in new.iter().filter(|value| !values.contains_key(*value)).collect::<Vec<_>>() {
+            for value in new {
+                let Err(at) = values.binary_search_by(|(known, _)| known.as_str().cmp(value)) else {
+                    continue;
+                };
                 if values.len() >= DISTINCT_VALUES_MAX {
                     self.unobserved += 1;
                 } else {
                     let listed = values.len() < ALERT_VALUES_MAX;
-                    values.insert(value.clone(), listed);
+                    values.insert(at, (value.clone(), listed));
                 }
             }
         }
     }
 }
 
-impl Serialize for Listing {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut before: u64 = 0;
-        serializer.collect_seq(self.0.iter().map(|(event, id)| {
-            let after = event.wrapping_sub(before).cast_signed();
-            before = *event;
-            (after, PackedId(id.as_ref()))
-        }))
-    }
-}
+wire_struct!(Figures { count, first, last, listed, observed, unobserved });
 
-impl<'de> Deserialize<'de> for Listing {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl Wire for Listing {
+    /// Positions as differences from the event before.
+    fn write(&self, out: &mut Vec<u8>) {
+        let ids = IdForm::of(self.0.iter().map(|(_, id)| id.as_ref()));
+        out.push(u8::from(ids == IdForm::Uuids));
+        put_varint(out, self.0.len() as u64);
+        let mut before: u64 = 0;
+        for (event, id) in &self.0 {
+            put_signed(out, event.wrapping_sub(before).cast_signed());
+            before = *event;
+            ids.put(out, id);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Listing> {
+        let ids = if from.byte()? == 0 { IdForm::Any } else { IdForm::Uuids };
+        let length = from.length()?;
+        let mut listed = Vec::with_capacity(length.min(ALERT_EVENTS_MAX));
         let mut event: u64 = 0;
-        delta::collect(deserializer, |listed: &mut Vec<_>, (after, id): (i64, PackedId<_>)| {
-            event = event.wrapping_add_signed(after);
-            listed.push((event, id.0));
-        })
-        .map(Listing)
+        for _ in 0..length {
+            event = event.wrapping_add_signed(from.signed()?);
+            listed.push((event, ids.read_id(from)?));
+        }
+        Some(Listing(listed))
     }
 }

@@ -6,15 +6,15 @@ use super::gauge::{Gauge, Taken};
 use super::signal::{Phase, Quiet, Signal, Sink, View};
 use super::spec::Spec;
 use super::{Entry, weight};
-use serde::{Deserialize, Serialize};
+use crate::wire::{Reader, Wire, wire_enum, wire_struct};
 use tripwasm_plan::{Timestamp, Window};
 
 /// The window that is open, if any.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Fixed(Option<Box<Block>>);
 
 /// A window with fixed or growing end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 struct Block {
     start: Timestamp,
     figures: Figures,
@@ -27,12 +27,25 @@ struct Block {
 }
 
 /// What was said of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Silent,
     Opened,
     /// Its alert is left out.
     Suppressed,
+}
+
+wire_struct!(Block { start, figures, gauge, stage, closing, unmeasured });
+wire_enum!(Stage { Silent, Opened, Suppressed });
+
+impl Wire for Fixed {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Fixed> {
+        Wire::read(from).map(Fixed)
+    }
 }
 
 impl Fixed {

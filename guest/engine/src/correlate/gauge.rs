@@ -7,25 +7,24 @@ use super::distinct::Distinct;
 use super::sequence::Sequence;
 use super::{Entry, spec::Spec};
 use crate::limits::SPREAD_VALUES_MAX;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use crate::wire::{Reader, Wire, put_varint};
 use tripwasm_plan::{Decimal, Measure, Order, Timestamp};
 
 /// The measure of one window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) enum Gauge {
     /// Number of events.
     Count(u64),
     /// Distinct tuples.
-    Distinct(Distinct),
+    Distinct(Box<Distinct>),
     /// Sum of numbers, and how many.
     Sum(Decimal, u64),
-    /// Every number and how often it came, and how many in all.
-    Spread(BTreeMap<Decimal, u64>, u64),
+    /// Every number and how often it came, in order, and how many in all.
+    Spread(Vec<(Decimal, u64)>, u64),
     /// Latest time of each source.
     Sources(Vec<Option<Timestamp>>),
     /// Sources in order.
-    Sequence(Sequence),
+    Sequence(Box<Sequence>),
 }
 
 /// Whether an event could be measured.
@@ -40,13 +39,15 @@ impl Gauge {
     pub(super) fn new(spec: &Spec) -> Gauge {
         match &spec.correlation.measure {
             Measure::EventCount => Gauge::Count(0),
-            Measure::ValueCount(_) => Gauge::Distinct(Distinct::default()),
+            Measure::ValueCount(_) => Gauge::Distinct(Box::default()),
             Measure::Sum(_) | Measure::Average(_) => Gauge::Sum(Decimal::ZERO, 0),
-            Measure::Percentile(..) | Measure::Median(_) => Gauge::Spread(BTreeMap::new(), 0),
+            Measure::Percentile(..) | Measure::Median(_) => Gauge::Spread(Vec::new(), 0),
             Measure::Temporal { order: Order::Any, .. } => {
                 Gauge::Sources(vec![None; spec.correlation.sources.len()])
             }
-            Measure::Temporal { order: Order::AsListed, .. } => Gauge::Sequence(Sequence::new(spec)),
+            Measure::Temporal { order: Order::AsListed, .. } => {
+                Gauge::Sequence(Box::new(Sequence::new(spec)))
+            }
         }
     }
 
@@ -67,10 +68,11 @@ impl Gauge {
             }
             Gauge::Spread(values, count) => {
                 if let Some(number) = entry.values.number {
-                    if values.len() >= SPREAD_VALUES_MAX && !values.contains_key(&number) {
-                        return Taken::No;
+                    match values.binary_search_by_key(&number, |(value, _)| *value) {
+                        Ok(at) => values.get_mut(at).into_iter().for_each(|(_, times)| *times += 1),
+                        Err(_) if values.len() >= SPREAD_VALUES_MAX => return Taken::No,
+                        Err(at) => values.insert(at, (number, 1)),
                     }
-                    *values.entry(number).or_default() += 1;
                     *count += 1;
                 }
             }
@@ -82,6 +84,11 @@ impl Gauge {
             Gauge::Sequence(sequence) => sequence.see(spec, entry.sources, entry.time),
         }
         Taken::Yes
+    }
+
+    /// Whether an event's number counts.
+    pub(super) fn takes_numbers(&self) -> bool {
+        matches!(self, Gauge::Sum(..) | Gauge::Spread(..))
     }
 
     /// Takes an event out again. What is kept with its latest time needs no call.
@@ -96,12 +103,13 @@ impl Gauge {
             }
             Gauge::Spread(values, count) => {
                 if let Some(number) = number
-                    && let Some(times) = values.get_mut(&number)
+                    && let Ok(at) = values.binary_search_by_key(&number, |(value, _)| *value)
+                    && let Some((_, times)) = values.get_mut(at)
                 {
-                    *times -= 1;
+                    *times = times.saturating_sub(1);
                     *count = count.saturating_sub(1);
                     if *times == 0 {
-                        values.remove(&number);
+                        values.remove(at);
                     }
                 }
             }
@@ -172,6 +180,42 @@ impl Gauge {
     }
 }
 
+impl Wire for Gauge {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Gauge::Count(count) => put(out, 0, count),
+            Gauge::Distinct(distinct) => put(out, 1, &**distinct),
+            Gauge::Sum(sum, count) => {
+                put(out, 2, sum);
+                put_varint(out, *count);
+            }
+            Gauge::Spread(values, count) => {
+                put(out, 3, values);
+                put_varint(out, *count);
+            }
+            Gauge::Sources(latest) => put(out, 4, latest),
+            Gauge::Sequence(sequence) => put(out, 5, &**sequence),
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Gauge> {
+        Some(match from.byte()? {
+            0 => Gauge::Count(from.varint()?),
+            1 => Gauge::Distinct(Wire::read(from)?),
+            2 => Gauge::Sum(Wire::read(from)?, from.varint()?),
+            3 => Gauge::Spread(Wire::read(from)?, from.varint()?),
+            4 => Gauge::Sources(Wire::read(from)?),
+            5 => Gauge::Sequence(Wire::read(from)?),
+            _ => return None,
+        })
+    }
+}
+
+fn put(out: &mut Vec<u8>, kind: u8, what: &impl Wire) {
+    out.push(kind);
+    what.write(out);
+}
+
 /// The 1-based rank of a percentile, by the nearest rank.
 fn rank(percent: u8, count: u64) -> u64 {
     let rank = (u128::from(percent) * u128::from(count)).div_ceil(100);
@@ -179,19 +223,19 @@ fn rank(percent: u8, count: u64) -> u64 {
 }
 
 /// The value at a 1-based rank.
-fn at_rank(values: &BTreeMap<Decimal, u64>, rank: u64) -> Decimal {
+fn at_rank(values: &[(Decimal, u64)], rank: u64) -> Decimal {
     let mut before = 0;
-    for (&value, &times) in values {
+    for &(value, times) in values {
         before += times;
         if before >= rank {
             return value;
         }
     }
-    values.last_key_value().map_or(Decimal::ZERO, |(&value, _)| value)
+    values.last().map_or(Decimal::ZERO, |(value, _)| *value)
 }
 
 /// Twice the median, which is exact.
-fn twice_median(values: &BTreeMap<Decimal, u64>, count: u64) -> Decimal {
+fn twice_median(values: &[(Decimal, u64)], count: u64) -> Decimal {
     at_rank(values, count.div_ceil(2)).plus(at_rank(values, count / 2 + 1))
 }
 
@@ -201,15 +245,11 @@ mod tests {
 
     #[test]
     fn ranks_are_the_nearest() {
-        let values: BTreeMap<Decimal, u64> =
-            [(1, 1), (2, 2), (9, 1)].map(|(v, n)| (Decimal::whole(v), n)).into();
+        let values = [(1, 1), (2, 2), (9, 1)].map(|(v, n)| (Decimal::whole(v), n));
         let at = |percent| at_rank(&values, rank(percent, 4)).as_count();
         assert_eq!([1, 25, 26, 50, 75, 76, 100].map(at), [1, 1, 2, 2, 2, 9, 9]);
         assert_eq!(twice_median(&values, 4), Decimal::whole(4));
-        assert_eq!(twice_median(&[(Decimal::whole(3), 1)].into(), 1), Decimal::whole(6));
-        assert_eq!(
-            twice_median(&[(Decimal::whole(3), 1), (Decimal::whole(4), 1)].into(), 2),
-            Decimal::whole(7)
-        );
+        assert_eq!(twice_median(&[(Decimal::whole(3), 1)], 1), Decimal::whole(6));
+        assert_eq!(twice_median(&[(Decimal::whole(3), 1), (Decimal::whole(4), 1)], 2), Decimal::whole(7));
     }
 }

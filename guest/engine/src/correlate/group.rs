@@ -1,16 +1,16 @@
 //! One group of one correlation: what is settled, what is pending, and the alerts announced.
 
 use super::fact::Firing;
-use super::machine::{Lost, Machine};
+use super::key::key_values;
+use super::machine::{Lost, Machine, sooner};
 use super::signal::{Phase, Signal, Terms, View};
 use super::spec::Spec;
 use super::{Entry, Origin, weight};
 use crate::alert_id;
 use crate::finding::{Alert, AlertState};
 use crate::limits::PENDING_EVENTS_MAX;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
+use crate::wire::{Reader, Wire, put_varint, wire_struct};
+use std::collections::VecDeque;
 use tripwasm_plan::{Duplicates, Timestamp, Window};
 
 /// Up to so many pending events, an event out of order is looked at at once; beyond, every so many such events, so
@@ -18,43 +18,32 @@ use tripwasm_plan::{Duplicates, Timestamp, Window};
 const PENDING_REPLAYED_MAX: usize = 1024;
 
 /// State of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Kept")]
+#[derive(Debug, Clone)]
 pub(crate) struct Group {
     /// Windows over events that are behind the watermark.
     settled: Machine,
     /// Events that others may still precede, in order.
-    pending: VecDeque<Rc<Entry>>,
+    pending: VecDeque<Entry>,
     /// `settled` after all of `pending`; none when it has to be made anew. It is kept over a restart, so that early
     /// notices are the same.
-    tail: Option<Box<Machine>>,
+    tail: Option<Machine>,
     /// Events that arrived out of order since `tail` was made.
     unseen: u32,
-    /// Alerts announced but not confirmed yet by start of their window, with the time of the event at which it spoke.
-    announced: BTreeMap<Timestamp, (Timestamp, Alert)>,
-    #[serde(skip)]
+    /// Alerts announced but not confirmed yet, by start of their window.
+    announced: Vec<Announced>,
     pending_bytes: u64,
-    #[serde(skip)]
     settled_bytes: u64,
 }
 
-/// What is written of a group; the rest follows from it.
-#[derive(Deserialize)]
-struct Kept {
-    settled: Machine,
-    pending: VecDeque<Rc<Entry>>,
-    tail: Option<Box<Machine>>,
-    unseen: u32,
-    announced: BTreeMap<Timestamp, (Timestamp, Alert)>,
+/// An alert announced.
+#[derive(Debug, Clone)]
+struct Announced {
+    /// Time of the event at which its window spoke.
+    at: Timestamp,
+    alert: Alert,
 }
 
-impl From<Kept> for Group {
-    fn from(kept: Kept) -> Group {
-        let pending_bytes = kept.pending.iter().map(|entry| entry.bytes()).sum();
-        let Kept { settled, pending, tail, unseen, announced } = kept;
-        Group { pending, tail, unseen, announced, pending_bytes, ..Group::settled(settled) }
-    }
-}
+wire_struct!(Announced { at, alert });
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +63,35 @@ pub(super) struct Outbox {
     pub(super) closed: u64,
 }
 
+impl Wire for Group {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.settled.write(out);
+        put_varint(out, self.pending.len() as u64);
+        self.pending.iter().for_each(|entry| entry.write(out));
+        self.tail.write(out);
+        self.unseen.write(out);
+        self.announced.write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Group> {
+        let mut group = Group::settled(Wire::read(from)?);
+        for _ in 0..from.length()? {
+            group.pending.push_back(Wire::read(from)?);
+        }
+        group.pending_bytes = group.pending.iter().map(|entry| entry.bytes()).sum();
+        (group.tail, group.unseen, group.announced) =
+            (Wire::read(from)?, Wire::read(from)?, Wire::read(from)?);
+        Some(group)
+    }
+}
+
 impl Group {
+    /// What [`Wire::write`] puts behind the windows of a group that only waits.
+    pub(super) fn write_nothing_pending(out: &mut Vec<u8>) {
+        let [no_events, no_tail, none_unseen, none_announced] = [0; 4];
+        out.extend_from_slice(&[no_events, no_tail, none_unseen, none_announced]);
+    }
+
     /// A group without events, but for those that are not known any more.
     pub(super) fn new(spec: &Spec, lost: Option<Lost>) -> Group {
         Group::settled(Machine::new(spec, lost))
@@ -88,9 +105,21 @@ impl Group {
             pending: VecDeque::new(),
             tail: None,
             unseen: 0,
-            announced: BTreeMap::new(),
+            announced: Vec::new(),
             pending_bytes: 0,
         }
+    }
+
+    /// Takes the place of a group without pending events, in its memory.
+    pub(super) fn begin_again(&mut self, machine: Machine) {
+        let pending = std::mem::take(&mut self.pending);
+        *self = Group { pending, ..Group::settled(machine) };
+        self.pending.clear();
+    }
+
+    /// How many pending events it has memory for.
+    pub(super) fn pending_room(&self) -> usize {
+        self.pending.capacity()
     }
 
     /// The windows, if that is all there is to keep.
@@ -102,13 +131,17 @@ impl Group {
     pub(super) fn arrive(
         &mut self,
         terms: Terms<'_>,
-        key: &[String],
+        key: &[u8],
         entry: Entry,
         duplicates: Duplicates,
         out: &mut Outbox,
     ) -> Arrival {
         let event = entry.event;
-        let at = self.pending.partition_point(|other| other.order() < entry.order());
+        let is_last = self.pending.back().is_none_or(|last| last.order() < entry.order());
+        let at = match is_last {
+            true => self.pending.len(),
+            false => self.pending.partition_point(|other| other.order() < entry.order()),
+        };
         if let Some(same) = self.same_event(terms.spec, at, &entry) {
             return self.unite(terms, key, same, entry, out);
         }
@@ -123,12 +156,17 @@ impl Group {
         // What does not grow may hold for half of a time's events and not for all: then these are looked at anew, together.
         let follows = terms.spec.growing || self.pending.back().is_none_or(|last| last.time < entry.time);
         let in_order = at == self.pending.len() && follows;
-        let entry = Rc::new(entry);
-        self.pending.insert(at, Rc::clone(&entry));
-        match &mut self.tail {
-            Some(tail) if in_order => {
+        if self.pending.capacity() == 0 {
+            // Most groups wait for one event only.
+            self.pending.reserve_exact(1);
+        }
+        self.pending.insert(at, entry);
+        match (&mut self.tail, self.pending.back()) {
+            (Some(tail), Some(last)) if in_order => {
                 let mut opened = Vec::new();
-                tail.step(terms, &[entry], &mut |signal| note_opened(signal, terms.spec, key, &mut opened));
+                tail.step(terms, std::slice::from_ref(last), &mut |signal| {
+                    note_opened(signal, terms.spec, key, &mut opened)
+                });
                 self.announce(opened, event, out);
             }
             _ => self.look_again(terms, key, event, out),
@@ -137,35 +175,29 @@ impl Group {
     }
 
     /// Settles what is behind the watermark; what it comes to goes out.
-    pub(super) fn settle(
-        &mut self,
-        terms: Terms<'_>,
-        key: &[String],
-        watermark: Timestamp,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn settle(&mut self, terms: Terms<'_>, key: &[u8], watermark: Timestamp, out: &mut Outbox) {
         let count = self.pending.partition_point(|entry| entry.time < watermark);
         let announced = &mut self.announced;
         let mut sink = |signal: Signal<'_>| match signal {
             Signal::Fired(firing) => out.firings.push(firing),
             Signal::Window(phase, view) => {
                 out.closed += u64::from(phase == Phase::Closed);
-                let was_announced = announced.contains_key(&view.start);
-                if phase != Phase::Opened {
-                    announced.remove(&view.start);
-                } else if was_announced {
-                    return;
+                match place_of(announced, view.start) {
+                    Ok(_) if phase == Phase::Opened => return,
+                    Ok(at) => drop(announced.remove(at)),
+                    Err(_) => {}
                 }
                 if terms.spec.rule.reported {
                     out.alerts.push(alert(terms.spec, key, view, phase));
                 }
             }
         };
-        let behind: Vec<Rc<Entry>> = self.pending.drain(..count).collect();
+        let behind = self.pending.make_contiguous().get(..count).unwrap_or_default();
         for slice in behind.chunk_by(|one, other| one.time == other.time) {
             self.settled.step(terms, slice, &mut sink);
         }
-        self.pending_bytes -= behind.iter().map(|entry| entry.bytes()).sum::<u64>();
+        self.pending_bytes -= behind.iter().map(Entry::bytes).sum::<u64>();
+        self.pending.drain(..count);
         self.settled.advance(terms.spec, watermark, &mut sink);
         self.settled_bytes = self.settled.bytes();
         if self.pending.is_empty() {
@@ -177,7 +209,7 @@ impl Group {
 
     /// Ends everything at once, because the group has to go: alerts that were announced close as they are, and say that
     /// they may lack events.
-    pub(super) fn give_up(&mut self, terms: Terms<'_>, key: &[String], out: &mut Outbox) {
+    pub(super) fn give_up(&mut self, terms: Terms<'_>, key: &[u8], out: &mut Outbox) {
         if !self.is_open() {
             return;
         }
@@ -199,8 +231,8 @@ impl Group {
         let first = self.pending.front().map(|entry| first_due(spec, entry.time));
         // Then the group can be packed.
         let last = self.pending.back().map(|entry| entry.time.saturating_add(1));
-        let announced = self.announced.values().map(|(at, _)| at.saturating_add(1)).min();
-        [first, last, announced, self.settled.deadline(spec)].into_iter().flatten().min()
+        let announced = self.announced.iter().map(|announced| announced.at.saturating_add(1)).min();
+        sooner(sooner(first, last), sooner(announced, self.settled.deadline(spec)))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -220,14 +252,14 @@ impl Group {
     /// Drops what was carried for correlations above, because they are others now.
     pub(super) fn forget_onward(&mut self) {
         for entry in &mut self.pending {
-            Rc::make_mut(entry).onward.clear();
+            entry.onward.clear();
         }
         self.pending_bytes = self.pending.iter().map(|entry| entry.bytes()).sum();
     }
 
     /// Whether the event was delivered before; `at` is its place.
     fn is_known(&self, at: usize, entry: &Entry) -> bool {
-        let is_delivery = |other: &Rc<Entry>| other.origin == Origin::Event;
+        let is_delivery = |other: &Entry| other.origin == Origin::Event;
         entry.origin == Origin::Event
             && entry.event_id.is_some()
             && self.like(at, entry).any(|(_, other)| is_delivery(other))
@@ -237,32 +269,25 @@ impl Group {
     fn same_event(&self, spec: &Spec, at: usize, entry: &Entry) -> Option<usize> {
         // What one event brings to a correlation over detections alone comes united.
         if spec.correlation.level == 0 {
-            return self.pending.get(at).filter(|other| ***other == *entry).map(|_| at);
+            return self.pending.get(at).filter(|other| *other == entry).map(|_| at);
         }
         self.like(at, entry).find(|(_, other)| other.event == entry.event).map(|(at, _)| at)
     }
 
     /// The pending events of the same time and id around a place, with theirs.
-    fn like<'g>(&'g self, at: usize, entry: &'g Entry) -> impl Iterator<Item = (usize, &'g Rc<Entry>)> {
+    fn like<'g>(&'g self, at: usize, entry: &'g Entry) -> impl Iterator<Item = (usize, &'g Entry)> {
         let before = (0..at).rev().zip(self.pending.range(..at).rev());
         let after = (at..).zip(self.pending.range(at..));
-        let is_like = |(_, other): &(usize, &Rc<Entry>)| entry.is_like(other);
+        let is_like = |(_, other): &(usize, &Entry)| entry.is_like(other);
         before.take_while(is_like).chain(after.take_while(is_like))
     }
 
     /// Adds to a pending event what another source says of it.
-    fn unite(
-        &mut self,
-        terms: Terms<'_>,
-        key: &[String],
-        at: usize,
-        other: Entry,
-        out: &mut Outbox,
-    ) -> Arrival {
+    fn unite(&mut self, terms: Terms<'_>, key: &[u8], at: usize, other: Entry, out: &mut Outbox) -> Arrival {
         let event = other.event;
         let Some(mut same) = self.pending.remove(at) else { return Arrival::Duplicate };
         self.pending_bytes -= same.bytes();
-        let changes = Rc::make_mut(&mut same).unite(other);
+        let changes = same.unite(other);
         self.pending_bytes += same.bytes();
         let at = self.pending.partition_point(|other| other.order() < same.order());
         self.pending.insert(at, same);
@@ -275,7 +300,7 @@ impl Group {
     }
 
     /// Looks at the pending events anew, in order, where that can open an alert and is not too much work.
-    fn look_again(&mut self, terms: Terms<'_>, key: &[String], event: u64, out: &mut Outbox) {
+    fn look_again(&mut self, terms: Terms<'_>, key: &[u8], event: u64, out: &mut Outbox) {
         let may_open = self.settled.count() + self.pending.len() >= terms.spec.events_min;
         if !terms.spec.rule.reported || !may_open {
             self.tail = None;
@@ -287,9 +312,9 @@ impl Group {
             return;
         }
         self.unseen = 0;
-        let mut tail = Box::new(self.settled.clone());
+        let mut tail = self.settled.clone();
         let mut opened = Vec::new();
-        let pending: &[Rc<Entry>] = self.pending.make_contiguous();
+        let pending: &[Entry] = self.pending.make_contiguous();
         for slice in pending.chunk_by(|one, other| one.time == other.time) {
             tail.step(terms, slice, &mut |signal| note_opened(signal, terms.spec, key, &mut opened));
         }
@@ -302,8 +327,10 @@ impl Group {
         for (at, mut alert) in opened {
             alert.opened_by = Some(event);
             let start = alert.window_start;
-            if going_on != Some(start) && !self.announced.contains_key(&start) {
-                self.announced.insert(start, (at, alert.clone()));
+            if going_on != Some(start)
+                && let Err(place) = place_of(&self.announced, start)
+            {
+                self.announced.insert(place, Announced { at, alert: alert.clone() });
                 out.alerts.push(alert);
             }
         }
@@ -312,14 +339,19 @@ impl Group {
     /// Takes back alerts whose window the settled order does not know; those it knows are confirmed.
     fn withdraw(&mut self, watermark: Timestamp, out: &mut Outbox) {
         let confirmed = self.settled.open_start();
-        self.announced.retain(|start, (at, alert)| {
-            let stays = *at >= watermark;
-            if !stays && confirmed != Some(*start) {
+        self.announced.retain(|Announced { at, alert }| {
+            let (stays, is_confirmed) = (*at >= watermark, confirmed == Some(alert.window_start));
+            if !stays && !is_confirmed {
                 out.alerts.push(Alert { state: AlertState::Withdrawn, opened_by: None, ..alert.clone() });
             }
-            stays && confirmed != Some(*start)
+            stays && !is_confirmed
         });
     }
+}
+
+/// Where the alert of this window stands or belongs.
+fn place_of(announced: &[Announced], start: Timestamp) -> Result<usize, usize> {
+    announced.binary_search_by_key(&start, |announced| announced.alert.window_start)
 }
 
 /// The earliest time at which something can end that begins with this event.
@@ -335,23 +367,24 @@ fn first_due(spec: &Spec, time: Timestamp) -> Timestamp {
     time.saturating_add(patience)
 }
 
-fn note_opened(signal: Signal<'_>, spec: &Spec, key: &[String], opened: &mut Vec<(Timestamp, Alert)>) {
+fn note_opened(signal: Signal<'_>, spec: &Spec, key: &[u8], opened: &mut Vec<(Timestamp, Alert)>) {
     if let Signal::Window(Phase::Opened, view) = signal {
         opened.push((view.at, alert(spec, key, view, Phase::Opened)));
     }
 }
 
-fn alert(spec: &Spec, key: &[String], view: View<'_>, phase: Phase) -> Alert {
+fn alert(spec: &Spec, key: &[u8], view: View<'_>, phase: Phase) -> Alert {
     let observed = &spec.correlation.observed;
+    let group = key_values(key);
     Alert {
         state: match phase {
             Phase::Opened => AlertState::Open,
             Phase::Closed => AlertState::Closed,
             Phase::Withdrawn => AlertState::Withdrawn,
         },
-        id: alert_id(&spec.rule, key, view.start),
+        id: alert_id(&spec.rule, &group, view.start),
         rule: spec.index,
-        group: key.to_vec(),
+        group,
         window_start: view.start,
         window_end: view.end,
         count: view.figures.count,

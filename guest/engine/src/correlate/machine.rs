@@ -5,12 +5,11 @@ use super::signal::{Phase, Quiet, Signal, Sink, Terms, View};
 use super::sliding::Sliding;
 use super::spec::Spec;
 use super::{Entry, fact::Firing, figures::Figures, weight};
-use serde::{Deserialize, Serialize};
-use std::rc::Rc;
+use crate::wire::{Reader, Wire, wire_struct};
 use tripwasm_plan::{Timestamp, Window};
 
 /// The window state of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Machine {
     windows: Windows,
     quiet: Quiet,
@@ -18,7 +17,7 @@ pub(super) struct Machine {
     lost: Option<Lost>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 enum Windows {
     Fixed(Fixed),
     Sliding(Box<Sliding>),
@@ -27,7 +26,7 @@ enum Windows {
 }
 
 /// Events that are not known any more: how many at most, and between which times.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Lost {
     pub(super) count: u64,
     pub(super) first: Timestamp,
@@ -42,6 +41,37 @@ impl Lost {
     }
 }
 
+wire_struct!(Machine { windows, quiet, lost });
+wire_struct!(Lost { count, first, last });
+
+impl Wire for Windows {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Windows::Fixed(fixed) => {
+                out.push(0);
+                fixed.write(out);
+            }
+            Windows::Sliding(sliding) => {
+                out.push(1);
+                sliding.write(out);
+            }
+            Windows::FirstSeen(last) => {
+                out.push(2);
+                last.write(out);
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Windows> {
+        match from.byte()? {
+            0 => Wire::read(from).map(Windows::Fixed),
+            1 => Wire::read(from).map(Windows::Sliding),
+            2 => Wire::read(from).map(Windows::FirstSeen),
+            _ => None,
+        }
+    }
+}
+
 impl Machine {
     pub(super) fn new(spec: &Spec, lost: Option<Lost>) -> Machine {
         let windows = match spec.correlation.window {
@@ -53,7 +83,7 @@ impl Machine {
     }
 
     /// Takes events of one time. Settled ones come all at once, pending ones as they arrive.
-    pub(super) fn step(&mut self, terms: Terms<'_>, slice: &[Rc<Entry>], sink: &mut Sink<'_>) {
+    pub(super) fn step(&mut self, terms: Terms<'_>, slice: &[Entry], sink: &mut Sink<'_>) {
         let (lost, reach) = (self.lost, reach(terms.spec));
         let sink = &mut |signal: Signal<'_>| sink(with_lost(signal, lost, reach));
         match &mut self.windows {
@@ -101,7 +131,7 @@ impl Machine {
                 last.zip(spec.forget()).map(|(last, forget)| last.saturating_add(forget))
             }
         };
-        [windows, self.quiet.0].into_iter().flatten().min()
+        sooner(windows, self.quiet.0)
     }
 
     /// Start of the window whose alert is announced and goes on.
@@ -156,6 +186,15 @@ impl Machine {
     }
 }
 
+/// The earlier of both, as far as there are any.
+pub(super) fn sooner(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, None) => one,
+        (None, other) => other,
+    }
+}
+
 /// How far before a window events count: those of a first-seen group until they are forgotten.
 fn reach(spec: &Spec) -> Timestamp {
     match spec.correlation.window {
@@ -180,7 +219,7 @@ fn with_lost(signal: Signal<'_>, lost: Option<Lost>, reach: Timestamp) -> Signal
 fn sight(
     last: &mut Option<Timestamp>,
     terms: Terms<'_>,
-    slice: &[Rc<Entry>],
+    slice: &[Entry],
     quiet: &mut Quiet,
     sink: &mut Sink<'_>,
 ) {

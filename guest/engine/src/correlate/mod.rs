@@ -7,7 +7,6 @@
 //! Correlations over correlations stand on higher levels: what settles on one level is fact for those above before the
 //! watermark moves there.
 
-mod delta;
 mod distinct;
 mod event_id;
 mod fact;
@@ -16,6 +15,7 @@ mod fixed;
 mod footprint;
 mod gauge;
 mod group;
+mod key;
 mod machine;
 mod recent;
 mod sequence;
@@ -38,14 +38,16 @@ pub use step::Step;
 pub(crate) use watermark::Watermark;
 
 use crate::finding::Alert;
+use crate::order::sort_by;
 use group::{Arrival, Outbox};
+use key::put_key;
 use machine::Lost;
 use recent::Recent;
 use signal::Terms;
 use spec::Spec;
 use statistics::Ledger;
 use std::rc::Rc;
-use store::{Key, SlotId, Store};
+use store::{SlotId, Store};
 use tripwasm_plan::{Logic, Plan, RuleIndex, Settings, Timestamp};
 
 /// The state of all correlations.
@@ -58,6 +60,8 @@ pub(crate) struct Correlator {
     pub(crate) ledger: Ledger,
     /// Nothing is due before; maybe there is nothing then, either.
     next_due: Timestamp,
+    /// The key of the fact at hand.
+    key: Vec<u8>,
 }
 
 /// A correlation and its groups.
@@ -114,7 +118,13 @@ impl Correlator {
             }
             levels.push(Level { correlations, reached: None });
         }
-        Correlator { levels, ledger: Ledger::new(cells.len()), cells, next_due: Timestamp::MAX }
+        Correlator {
+            levels,
+            ledger: Ledger::new(cells.len()),
+            cells,
+            next_due: Timestamp::MAX,
+            key: Vec::new(),
+        }
     }
 
     /// Takes in a fact; alerts that it opens go out.
@@ -132,7 +142,9 @@ impl Correlator {
         let spec = Rc::clone(&cell.spec);
         let terms = terms(&spec, cell.began, settings);
         let before = cell.store.bytes();
-        let slot = cell.store.find_or_add(&spec, Key::new(&fact.group), cell.given_up);
+        self.key.clear();
+        put_key(&mut self.key, &fact.group);
+        let slot = cell.store.find_or_add(&spec, &self.key, cell.given_up);
         let mut outbox = Outbox::default();
         let arrival = cell.store.visit(&spec, slot, |key, group| {
             group.arrive(terms, key, fact.entry, settings.duplicates, &mut outbox)
@@ -179,6 +191,9 @@ impl Correlator {
         let Some(level) = self.levels.get_mut(level) else { return };
         for &index in &level.correlations {
             let Some(Some(cell)) = self.cells.get_mut(index) else { continue };
+            if cell.store.next_due().is_none_or(|due| due > watermark) {
+                continue;
+            }
             let before = cell.store.bytes();
             let spec = Rc::clone(&cell.spec);
             let terms = terms(&spec, cell.began, settings);
@@ -200,7 +215,7 @@ impl Correlator {
             ungrouped.iter().for_each(|above| self.ledger.of(above.0 as usize).ungrouped += 1);
         }
         // In an order that does not depend on where groups lie in memory.
-        out.facts.sort_by(|one, other| {
+        sort_by(&mut out.facts, &|one, other| {
             (one.correlation, one.entry.order()).cmp(&(other.correlation, other.entry.order()))
         });
         level.reached = level.reached.max(Some(watermark));
@@ -212,7 +227,9 @@ impl Correlator {
         let Some(Some(cell)) = self.cells.get_mut(index) else { return };
         let before = cell.store.bytes();
         let spec = Rc::clone(&cell.spec);
-        let slot = cell.store.find_or_add(&spec, Key::new(&fact.group), cell.given_up);
+        self.key.clear();
+        put_key(&mut self.key, &fact.group);
+        let slot = cell.store.find_or_add(&spec, &self.key, cell.given_up);
         cell.store.visit(&spec, slot, |_, group| group.learn(fact.entry.time));
         cell.store.note_event(slot, fact.entry.time);
         self.next_due = self.next_due.min(cell.store.next_due().unwrap_or(Timestamp::MAX));
@@ -235,6 +252,20 @@ impl Correlator {
         Some(footprint::group_bytes_max(&cell.spec))
     }
 
+    /// The correlation whose groups take the most memory, the first of such, and what the next one takes.
+    fn largest(&self) -> Option<(u64, usize, u64)> {
+        let (mut largest, mut at, mut second) = (0, None, 0);
+        for (index, cell) in self.cells.iter().enumerate() {
+            let bytes = cell.as_ref().map_or(0, |cell| cell.store.bytes());
+            if bytes > largest {
+                (second, largest, at) = (largest, bytes, Some(index));
+            } else {
+                second = second.max(bytes);
+            }
+        }
+        at.map(|at| (largest, at, second))
+    }
+
     /// Beyond the bound, gives up groups until a sixteenth of it is free again: of the correlation that takes the most, the
     /// least useful. So a flood of keys in one rule costs no other rule a window.
     fn keep_bound(&mut self, settings: &Settings, out: &mut Outcome) {
@@ -243,13 +274,7 @@ impl Correlator {
         }
         let target = settings.state_bytes_max - settings.state_bytes_max / 16;
         while self.ledger.bytes > target {
-            let mut by_size: Vec<(u64, usize)> = (0..)
-                .zip(&self.cells)
-                .filter_map(|(index, cell)| Some((cell.as_ref()?.store.bytes(), index)))
-                .collect();
-            by_size.sort_unstable_by_key(|&(bytes, index)| (std::cmp::Reverse(bytes), index));
-            let Some(&(largest, index)) = by_size.first().filter(|(bytes, _)| *bytes > 0) else { return };
-            let second = by_size.get(1).map_or(0, |(bytes, _)| *bytes);
+            let Some((largest, index, second)) = self.largest() else { return };
             let excess = self.ledger.bytes - target;
             // Down to the next one, which then shares the burden.
             let share = (largest - second).max(largest / 16).clamp(1, excess);
@@ -273,11 +298,11 @@ fn give_up(cell: &mut Cell, slot: SlotId, settings: &Settings, ledger: &mut Ledg
     let Some((key, mut group, standing)) = cell.store.take(&spec, slot) else { return };
     ledger.bytes = ledger.bytes - before + cell.store.bytes();
     let mut outbox = Outbox::default();
-    group.give_up(terms(&spec, cell.began, settings), &key, &mut outbox);
+    group.give_up(terms(&spec, cell.began, settings), key.bytes(), &mut outbox);
     ledger.of(spec.index.0 as usize).matched += outbox.closed;
     out.alerts.append(&mut outbox.alerts);
     let (count, last) = (u64::from(standing.events()), standing.latest());
     let before = cell.given_up.unwrap_or(Lost { count, first: Timestamp::MIN, last });
     cell.given_up = Some(Lost { count: before.count.max(count), last: before.last.max(last), ..before });
-    ledger.note_eviction(spec.index, key);
+    ledger.note_eviction(spec.index, key.values());
 }

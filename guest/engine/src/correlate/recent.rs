@@ -1,10 +1,9 @@
 //! The latest events of a sliding window.
 
-use super::event_id::PackedId;
+use super::event_id::IdForm;
 use super::fact::texts_bytes;
-use super::gauge::Taken;
-use super::{Entry, EventId, delta, weight};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use super::{Entry, EventId, weight};
+use crate::wire::{Reader, Wire, put_signed, put_varint};
 use std::collections::VecDeque;
 use tripwasm_plan::{Decimal, Timestamp};
 
@@ -26,13 +25,12 @@ pub(super) struct Recents {
 }
 
 impl Recent {
-    fn of(entry: &Entry, taken: Taken) -> Recent {
+    fn of(entry: &Entry, number: Option<Decimal>) -> Recent {
         Recent {
             time: entry.time,
             event: entry.event,
             event_id: entry.event_id.clone(),
-            // What was not counted must not be taken out again.
-            number: entry.values.number.filter(|_| taken == Taken::Yes),
+            number,
             observed: entry.values.observed.clone(),
         }
     }
@@ -44,8 +42,9 @@ impl Recent {
 }
 
 impl Recents {
-    pub(super) fn push(&mut self, entry: &Entry, taken: Taken) {
-        self.push_back(Recent::of(entry, taken));
+    /// Adds an event and what was counted of it: what was not must not be taken out again.
+    pub(super) fn push(&mut self, entry: &Entry, counted: Option<Decimal>) {
+        self.push_back(Recent::of(entry, counted));
     }
 
     /// The first event, if it is not later than `until`.
@@ -91,29 +90,45 @@ impl Recents {
     }
 }
 
-impl Serialize for Recents {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Wire for Recents {
+    /// Behind a byte that says what the events have: times and positions as differences from the event before.
+    fn write(&self, out: &mut Vec<u8>) {
+        let ids = IdForm::of(self.events.iter().map(|recent| recent.event_id.as_ref()));
+        let has_numbers = self.events.iter().any(|recent| recent.number.is_some());
+        let has_values = self.events.iter().any(|recent| !recent.observed.is_empty());
+        out.push(u8::from(ids == IdForm::Uuids) | u8::from(has_numbers) << 1 | u8::from(has_values) << 2);
+        put_varint(out, self.events.len() as u64);
         let (mut time, mut event): (Timestamp, u64) = (0, 0);
-        serializer.collect_seq(self.events.iter().map(|recent| {
-            let after = recent.time.wrapping_sub(time);
-            let behind = recent.event.wrapping_sub(event).cast_signed();
+        for recent in &self.events {
+            put_signed(out, recent.time.wrapping_sub(time));
+            put_signed(out, recent.event.wrapping_sub(event).cast_signed());
             (time, event) = (recent.time, recent.event);
-            (after, behind, PackedId(recent.event_id.as_ref()), recent.number, &recent.observed)
-        }))
+            ids.put(out, &recent.event_id);
+            if has_numbers {
+                recent.number.write(out);
+            }
+            if has_values {
+                recent.observed.write(out);
+            }
+        }
     }
-}
 
-impl<'de> Deserialize<'de> for Recents {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        type Element = (Timestamp, i64, PackedId<Option<EventId>>, Option<Decimal>, Vec<Vec<String>>);
+    fn read(from: &mut Reader<'_>) -> Option<Recents> {
+        let has = from.byte()?;
+        let ids = if has & 1 == 0 { IdForm::Any } else { IdForm::Uuids };
+        let length = from.length()?;
+        // Every event takes two bytes at least: a length that nobody wrote reserves little.
+        let events = VecDeque::with_capacity(length.min(from.rest().len() / 2));
+        let mut recents = Recents { events, bytes: 0 };
         let (mut time, mut event): (Timestamp, u64) = (0, 0);
-        delta::collect(
-            deserializer,
-            |recents: &mut Recents, (after, behind, id, number, observed): Element| {
-                time = time.wrapping_add(after);
-                event = event.wrapping_add_signed(behind);
-                recents.push_back(Recent { time, event, event_id: id.0, number, observed });
-            },
-        )
+        for _ in 0..length {
+            time = time.wrapping_add(from.signed()?);
+            event = event.wrapping_add_signed(from.signed()?);
+            let event_id = ids.read_id(from)?;
+            let number = if has & 2 == 0 { None } else { Wire::read(from)? };
+            let observed = if has & 4 == 0 { Vec::new() } else { Wire::read(from)? };
+            recents.push_back(Recent { time, event, event_id, number, observed });
+        }
+        Some(recents)
     }
 }

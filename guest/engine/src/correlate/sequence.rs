@@ -4,11 +4,11 @@
 //! window that ends now when it starts inside it. So nothing has to be taken out of a sliding window.
 
 use super::spec::Spec;
-use serde::{Deserialize, Serialize};
+use crate::wire::wire_struct;
 use tripwasm_plan::{Decimal, Timestamp};
 
 /// Latest starts of sequences.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sequence {
     /// Latest time of each source.
     latest: Vec<Option<Timestamp>>,
@@ -18,6 +18,8 @@ pub(super) struct Sequence {
     /// The time of the last event, and the sources seen at it: these are in any order.
     now: Option<(Timestamp, u32)>,
 }
+
+wire_struct!(Sequence { latest, starts, now });
 
 impl Sequence {
     pub(super) fn new(spec: &Spec) -> Sequence {

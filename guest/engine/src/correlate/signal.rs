@@ -3,6 +3,7 @@
 use super::fact::Firing;
 use super::figures::Figures;
 use super::spec::Spec;
+use crate::wire::{Reader, Wire};
 use tripwasm_plan::{Decimal, Timestamp};
 
 /// Something about a window, or about what is above it.
@@ -48,8 +49,18 @@ pub(super) struct Terms<'s> {
 }
 
 /// `suppress`: until when further alerts of a group are left out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Quiet(pub(super) Option<Timestamp>);
+
+impl Wire for Quiet {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Quiet> {
+        Wire::read(from).map(Quiet)
+    }
+}
 
 impl Quiet {
     /// Whether an alert that fired at `time` is not left out; if so, the next ones are for a while.

@@ -10,12 +10,11 @@ use super::recent::Recents;
 use super::signal::{Phase, Quiet, Signal, Sink, View};
 use super::spec::Spec;
 use super::{Entry, weight};
-use serde::{Deserialize, Serialize};
-use std::rc::Rc;
+use crate::wire::{wire_enum, wire_struct};
 use tripwasm_plan::{Decimal, Measure, Timestamp};
 
 /// The sliding window of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Sliding {
     /// Latest events of the window.
     recent: Recents,
@@ -26,7 +25,7 @@ pub(super) struct Sliding {
 }
 
 /// An alert that may go on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 struct Run {
     figures: Figures,
     measured: Option<Decimal>,
@@ -37,7 +36,7 @@ struct Run {
     dropped: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The condition held at the last event.
     Holding,
@@ -45,20 +44,25 @@ enum Stage {
     Paused,
 }
 
+wire_struct!(Sliding { recent, gauge, run, dropped });
+wire_struct!(Run { figures, measured, stage, suppressed, dropped });
+wire_enum!(Stage { Holding, Paused });
+
 impl Sliding {
     pub(super) fn new(spec: &Spec) -> Sliding {
         Sliding { recent: Recents::default(), gauge: Gauge::new(spec), run: None, dropped: None }
     }
 
     /// Takes events of one time. Settled ones come all at once, pending ones as they arrive.
-    pub(super) fn step(&mut self, spec: &Spec, slice: &[Rc<Entry>], quiet: &mut Quiet, sink: &mut Sink<'_>) {
+    pub(super) fn step(&mut self, spec: &Spec, slice: &[Entry], quiet: &mut Quiet, sink: &mut Sink<'_>) {
         let Some(last) = slice.last() else { return };
         let since = last.time.saturating_sub(spec.timespan);
         self.expire(since);
         self.end_run(since, sink);
         for entry in slice {
             let taken = self.gauge.add(spec, entry);
-            self.recent.push(entry, taken);
+            let counted = taken == Taken::Yes && self.gauge.takes_numbers();
+            self.recent.push(entry, entry.values.number.filter(|_| counted));
             if taken == Taken::No {
                 self.drop_one(entry.time);
             }
@@ -133,7 +137,7 @@ impl Sliding {
         }
     }
 
-    fn hold(&mut self, spec: &Spec, slice: &[Rc<Entry>], quiet: &mut Quiet, sink: &mut Sink<'_>) {
+    fn hold(&mut self, spec: &Spec, slice: &[Entry], quiet: &mut Quiet, sink: &mut Sink<'_>) {
         match &mut self.run {
             Some(run) if run.stage == Stage::Holding => slice.iter().for_each(|entry| run.figures.add(entry)),
             Some(run) => {
@@ -146,7 +150,7 @@ impl Sliding {
         }
     }
 
-    fn begin(&mut self, spec: &Spec, slice: &[Rc<Entry>], quiet: &mut Quiet, sink: &mut Sink<'_>) {
+    fn begin(&mut self, spec: &Spec, slice: &[Entry], quiet: &mut Quiet, sink: &mut Sink<'_>) {
         let (Some(figures), Some(last)) = (Figures::over(self.recent.iter()), slice.last()) else { return };
         let run = self.run.insert(Box::new(Run {
             figures,
@@ -238,9 +242,9 @@ mod tests {
         Spec::new(RuleIndex(0), rule, correlation)
     }
 
-    fn entry(time: Timestamp, number: u64) -> Rc<Entry> {
+    fn entry(time: Timestamp, number: u64) -> Entry {
         let values = Values { number: Some(Decimal::whole(number)), ..Values::default() };
-        Rc::new(Entry {
+        Entry {
             time,
             event_id: None,
             event: number,
@@ -248,14 +252,14 @@ mod tests {
             origin: Origin::Event,
             values,
             onward: vec![],
-        })
+        }
     }
 
     #[test]
     fn a_number_that_was_not_counted_is_not_taken_out_again() {
         let spec = median_over(10);
         let mut sliding = Sliding::new(&spec);
-        let mut step = |slice: &[Rc<Entry>]| {
+        let mut step = |slice: &[Entry]| {
             sliding.step(&spec, slice, &mut Quiet::default(), &mut |_| {});
             sliding.gauge.measured(&spec)
         };

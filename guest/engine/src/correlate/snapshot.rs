@@ -1,11 +1,11 @@
 //! The state of all correlations as bytes, correlation by correlation, so that a changed rule loses only its own.
 
-use super::group::Group;
 use super::machine::Lost;
 use super::spec::Spec;
-use super::store::{Key, Standing, Store};
+use super::store::Store;
 use super::{Cell, Correlator, RuleStatistics};
-use serde::{Deserialize, Serialize};
+use crate::id::hash_of;
+use crate::wire::{Reader, Wire, put_varint, wire_struct};
 use tripwasm_plan::{Rule, Timestamp};
 
 /// What a snapshot dropped because it was taken under other rules.
@@ -18,14 +18,14 @@ pub struct LostState {
 }
 
 /// Everything but the groups, which stand behind it, section by section.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct CorrelatorState {
     reached: Vec<Option<Timestamp>>,
     sections: Vec<Section>,
 }
 
 /// One rule.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 struct Section {
     fingerprint: u128,
     label: String,
@@ -38,14 +38,8 @@ struct Section {
     bytes: u64,
 }
 
-/// A group with its key, how many events entered it and the time of the latest.
-#[derive(Serialize, Deserialize)]
-struct GroupWire<G> {
-    key: Box<[u8]>,
-    events: u16,
-    latest: Timestamp,
-    group: G,
-}
+wire_struct!(CorrelatorState { reached, sections });
+wire_struct!(Section { fingerprint, label, statistics, began, given_up, onward, groups, bytes });
 
 /// What reading a snapshot came to: nothing is changed yet.
 pub(crate) struct Restored {
@@ -74,11 +68,7 @@ impl Correlator {
         {
             let before = all.len();
             if let Some(cell) = cell {
-                for (key, group, standing) in cell.store.sorted(&cell.spec) {
-                    let (events, latest) = (standing.events(), standing.latest());
-                    let wire = GroupWire { key: key.bytes().into(), events, latest, group: &group };
-                    all = postcard::to_extend(&wire, all).unwrap_or_default();
-                }
+                cell.store.write_sorted(&mut all);
             }
             sections.push(Section {
                 fingerprint,
@@ -153,28 +143,27 @@ impl Correlator {
     }
 }
 
-fn read_groups(cell: &Cell, section: &Section, mut bytes: &[u8], fingerprints: &[u128]) -> Option<Store> {
+fn read_groups(cell: &Cell, section: &Section, bytes: &[u8], fingerprints: &[u128]) -> Option<Store> {
     let mut store = Store::default();
+    let mut bytes = Reader::new(bytes);
     let same_above = section.onward == onward_hash(&cell.spec, fingerprints);
     for _ in 0..section.groups {
-        let (wire, rest) = postcard::take_from_bytes::<GroupWire<Group>>(bytes).ok()?;
-        bytes = rest;
-        let mut group = wire.group;
+        let (key, mut group, standing) = Store::read_group(&mut bytes)?;
         if !same_above {
             group.forget_onward();
         }
-        store.put(&cell.spec, Key::of_bytes(&wire.key), group, Standing::of(wire.events, wire.latest));
+        store.put(&cell.spec, key, group, standing);
     }
     bytes.is_empty().then_some(store)
 }
 
 /// What the correlations above are, and what they read.
 fn onward_hash(spec: &Spec, fingerprints: &[u128]) -> u64 {
-    let above = spec
-        .correlation
-        .onward
-        .iter()
-        .map(|onward| (fingerprints.get(onward.correlation.0 as usize), onward.source, onward.above));
-    let bytes = postcard::to_allocvec(&above.collect::<Vec<_>>()).unwrap_or_default();
-    xxhash_rust::xxh3::xxh3_64(&bytes)
+    let mut bytes = Vec::new();
+    for onward in &spec.correlation.onward {
+        fingerprints.get(onward.correlation.0 as usize).copied().write(&mut bytes);
+        put_varint(&mut bytes, u64::from(onward.source));
+        put_varint(&mut bytes, u64::from(onward.above));
+    }
+    hash_of(&bytes)
 }

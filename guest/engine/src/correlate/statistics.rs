@@ -1,12 +1,12 @@
 //! What is counted per rule.
 
 use crate::limits::EVICTIONS_TOLD_MAX;
-use serde::{Deserialize, Serialize};
+use crate::wire::wire_struct;
 use std::collections::VecDeque;
 use tripwasm_plan::RuleIndex;
 
 /// Counts of one rule since the detector began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RuleStatistics {
     /// Events that the rule matched; alerts closed, if it is a correlation.
     pub matched: u64,
@@ -24,8 +24,10 @@ pub struct RuleStatistics {
     pub groups: u64,
 }
 
+wire_struct!(RuleStatistics { matched, late, ungrouped, duplicate, refused, evicted, groups });
+
 /// A group that was given up because state reached its bound.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Eviction {
     /// The correlation.
     pub rule: RuleIndex,

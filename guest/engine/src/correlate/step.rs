@@ -1,10 +1,12 @@
 //! A pure step of one group, whose state a cluster's engine keeps.
 
 use super::group::{Group, Outbox};
+use super::key::Key;
 use super::{Correlator, Fact, FactError, terms};
 use crate::finding::Alert;
 use crate::sealed;
-use tripwasm_plan::{Settings, Timestamp};
+use crate::wire::wire_struct;
+use tripwasm_plan::{RuleIndex, Settings, Timestamp};
 
 /// The outcome of a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +21,18 @@ pub struct Step {
     pub next_timer: Option<Timestamp>,
 }
 
-/// What a step keeps: correlation, group, watermark reached, earliest event, windows.
-type Kept = (u32, Vec<String>, Option<Timestamp>, Option<Timestamp>, Group);
+/// What a step keeps.
+struct Kept {
+    correlation: RuleIndex,
+    key: Key,
+    /// The watermark.
+    reached: Option<Timestamp>,
+    /// Time of the earliest event.
+    began: Option<Timestamp>,
+    group: Group,
+}
+
+wire_struct!(Kept { correlation, key, reached, began, group });
 
 impl Correlator {
     /// Feeds facts of one (correlation, group) to the state of an earlier step, empty at first, then closes what ends by
@@ -37,32 +49,42 @@ impl Correlator {
             [] => None,
             bytes => Some(sealed::open(rules_hash, bytes).map_err(|_| FactError::ForeignState)?),
         };
-        let first = facts.first().map(|fact| (fact.correlation.0, fact.group.clone()));
-        let kept_key = kept.as_ref().map(|(index, key, ..)| (*index, key.clone()));
-        let Some((index, key)) = kept_key.or(first) else {
-            return Ok(Step { state: Vec::new(), alerts: Vec::new(), facts: Vec::new(), next_timer: None });
+        let (correlation, key) = match (&kept, facts.first()) {
+            (Some(kept), _) => (kept.correlation, kept.key.clone()),
+            (None, Some(first)) => (first.correlation, Key::new(&first.group)),
+            (None, None) => {
+                return Ok(Step {
+                    state: Vec::new(),
+                    alerts: Vec::new(),
+                    facts: Vec::new(),
+                    next_timer: None,
+                });
+            }
         };
-        if facts.iter().any(|fact| (fact.correlation.0, &fact.group) != (index, &key)) {
+        if facts.iter().any(|fact| fact.correlation != correlation || Key::new(&fact.group) != key) {
             return Err(FactError::ForeignFact);
         }
-        let cell = self.cells.get(index as usize).and_then(Option::as_ref).ok_or(FactError::ForeignFact)?;
-        let spec = &*cell.spec;
+        let cell = self.cells.get(correlation.0 as usize).and_then(Option::as_ref);
+        let spec = &*cell.ok_or(FactError::ForeignFact)?.spec;
         let (before, mut began, mut group) = match kept {
-            Some((_, _, before, began, group)) => (before, began, group),
+            Some(kept) => (kept.reached, kept.began, kept.group),
             None => (None, None, Group::new(spec, None)),
         };
         let mut out = Outbox::default();
         for fact in facts.into_iter().filter(|fact| before.is_none_or(|before| fact.entry.time >= before)) {
             let time = fact.entry.time;
             began = Some(began.map_or(time, |began| began.min(time)));
-            group.arrive(terms(spec, began, settings), &key, fact.entry, settings.duplicates, &mut out);
+            let terms = terms(spec, began, settings);
+            group.arrive(terms, key.bytes(), fact.entry, settings.duplicates, &mut out);
         }
-        let reached = before.max(Some(watermark));
-        group.settle(terms(spec, began, settings), &key, reached.unwrap_or(watermark), &mut out);
+        let reached = before.map_or(watermark, |before| before.max(watermark));
+        group.settle(terms(spec, began, settings), key.bytes(), reached, &mut out);
         let next_timer = group.deadline(spec);
         let state = match group.is_empty() {
             true => Vec::new(),
-            false => sealed::seal(rules_hash, &(index, &key, reached, began, &group)),
+            false => {
+                sealed::seal(rules_hash, &Kept { correlation, key, reached: Some(reached), began, group })
+            }
         };
         let above = &spec.correlation.onward;
         let facts = out.firings.iter().flat_map(|firing| firing.facts(above, &mut Vec::new())).collect();

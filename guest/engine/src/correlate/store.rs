@@ -4,8 +4,12 @@
 //! laid out only while something happens to them.
 
 use super::group::Group;
+use super::key::Key;
 use super::machine::{Lost, Machine};
 use super::spec::Spec;
+use crate::id::hash_of;
+use crate::order::order_of;
+use crate::wire::{Reader, Wire};
 use hashbrown::HashTable;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,6 +17,9 @@ use tripwasm_plan::Timestamp;
 
 /// Fixed cost of a group in the memory estimate: slot, table, timer, allocation.
 pub(super) const SLOT_BYTES: u64 = 88;
+
+/// Memory for more pending events than these is not kept for the next group.
+const SPARE_EVENTS_MAX: usize = 64;
 
 /// Place of a group in a store; it stays while the group does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,8 +35,16 @@ pub(super) struct Store {
     timers: BinaryHeap<Reverse<(Timestamp, SlotId)>>,
     /// Estimate of the memory that groups take.
     bytes: u64,
-    /// Where groups are packed, before they get memory of their own.
-    scratch: Vec<u8>,
+    yard: Yard,
+}
+
+/// Where groups are packed and laid out.
+#[derive(Debug, Clone, Default)]
+struct Yard {
+    /// A group packed, before it gets memory of its own.
+    bytes: Vec<u8>,
+    /// Memory of a group that was packed, for the next one that is laid out.
+    spare: Option<Box<Laid>>,
 }
 
 /// A group and what is known of it without unpacking.
@@ -53,7 +68,6 @@ enum State {
 #[derive(Debug, Clone)]
 struct Laid {
     key: Key,
-    values: Vec<String>,
     group: Group,
 }
 
@@ -66,43 +80,19 @@ pub(super) struct Standing {
     is_open: bool,
 }
 
-/// A group's values, each with its length in front: no key begins another one of as many values.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key(Box<[u8]>);
-
 /// Later than anything is due.
 const NEVER: Timestamp = Timestamp::MAX;
 
-impl Key {
-    pub(super) fn new(group: &[String]) -> Key {
-        let mut bytes = Vec::with_capacity(group.iter().map(|text| text.len() + 2).sum());
-        for text in group {
-            let encoded = postcard::to_allocvec(text).unwrap_or_default();
-            bytes.extend_from_slice(&encoded);
-        }
-        Key(bytes.into())
+impl Wire for Standing {
+    /// Without what the group itself says.
+    fn write(&self, out: &mut Vec<u8>) {
+        u32::from(self.events).write(out);
+        self.latest.write(out);
     }
 
-    pub(super) fn of_bytes(bytes: &[u8]) -> Key {
-        Key(bytes.into())
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The values; none where the bytes are no key.
-    pub(super) fn values(&self) -> Vec<String> {
-        let mut rest: &[u8] = &self.0;
-        let mut values = Vec::new();
-        while let Ok((value, behind)) = postcard::take_from_bytes::<String>(rest) {
-            values.push(value);
-            rest = behind;
-            if rest.is_empty() {
-                break;
-            }
-        }
-        values
+    fn read(from: &mut Reader<'_>) -> Option<Standing> {
+        let events = u32::read(from)?.try_into().ok()?;
+        Some(Standing::of(events, Wire::read(from)?))
     }
 }
 
@@ -155,14 +145,14 @@ impl Store {
     }
 
     /// The group of this key, new if there is none: then it may have lost events already.
-    pub(super) fn find_or_add(&mut self, spec: &Spec, key: Key, lost: Option<Lost>) -> SlotId {
-        let hash = hash_of(&key.0);
+    pub(super) fn find_or_add(&mut self, spec: &Spec, key: &[u8], lost: Option<Lost>) -> SlotId {
+        let hash = hash_of(key);
         let has_key =
-            |slot: &SlotId| self.slots.get(slot.0 as usize).is_some_and(|slot| slot.key() == Some(&*key.0));
+            |slot: &SlotId| self.slots.get(slot.0 as usize).is_some_and(|slot| slot.key() == Some(key));
         if let Some(found) = self.table.find(hash, has_key) {
             return *found;
         }
-        let laid = Laid { values: key.values(), key, group: Group::new(spec, lost) };
+        let laid = Laid { key: Key::of_bytes(key), group: Group::new(spec, lost) };
         let slot = Slot {
             state: State::Laid(Box::new(laid)),
             due: NEVER,
@@ -177,19 +167,19 @@ impl Store {
         &mut self,
         spec: &Spec,
         slot: SlotId,
-        visit: impl FnOnce(&[String], &mut Group) -> T,
+        visit: impl FnOnce(&[u8], &mut Group) -> T,
     ) -> Option<T> {
         let place = self.slots.get_mut(slot.0 as usize)?;
         self.bytes -= place.weight();
-        let mut laid = std::mem::replace(&mut place.state, State::Free).lay_out(spec)?;
-        let outcome = visit(&laid.values, &mut laid.group);
+        let mut laid = self.yard.lay_out(std::mem::replace(&mut place.state, State::Free), spec)?;
+        let outcome = visit(laid.key.bytes(), &mut laid.group);
         if laid.group.is_empty() {
             self.remove(slot, &laid.key);
             return Some(outcome);
         }
         let due = due(&laid.group, spec);
         place.standing.is_open = laid.group.is_open();
-        place.state = State::of(laid, &mut self.scratch);
+        place.state = self.yard.pack(laid);
         self.bytes += place.weight();
         // A timer that fires too early finds nothing to do and is set anew: events push deadlines on all the time.
         if due < place.due {
@@ -210,29 +200,28 @@ impl Store {
 
     /// The least useful groups, least first, that together take at least `bytes`.
     pub(super) fn least_useful(&self, bytes: u64) -> Vec<SlotId> {
-        let mut all: Vec<_> = (0..)
-            .map(SlotId)
-            .zip(&self.slots)
-            .filter_map(|(id, slot)| Some((slot.standing.rank(), hash_of(slot.key()?), id)))
-            .collect();
-        all.sort_unstable();
+        let ranked =
+            |(id, slot): (u32, &Slot)| Some((slot.standing.rank(), hash_of(slot.key()?), id, slot.weight()));
+        let all: Vec<_> = (0..).zip(&self.slots).filter_map(ranked).collect();
         let mut freed = 0;
-        let enough = |(_, _, id): &(_, u64, SlotId)| {
+        let enough = |(.., weight): &&(_, u64, u32, u64)| {
             let needed = freed < bytes;
-            freed += self.slots.get(id.0 as usize).map_or(0, Slot::weight);
+            freed += weight;
             needed
         };
-        all.into_iter().take_while(enough).map(|(_, _, id)| id).collect()
+        let least_first =
+            order_of(&all, &|one, other| (one.0, one.1, one.2).cmp(&(other.0, other.1, other.2)));
+        least_first.take_while(enough).map(|(_, _, id, _)| SlotId(*id)).collect()
     }
 
     /// Takes a group out.
-    pub(super) fn take(&mut self, spec: &Spec, slot: SlotId) -> Option<(Vec<String>, Group, Standing)> {
+    pub(super) fn take(&mut self, spec: &Spec, slot: SlotId) -> Option<(Key, Group, Standing)> {
         let place = self.slots.get_mut(slot.0 as usize)?;
         let (weight, standing) = (place.weight(), place.standing);
-        let laid = std::mem::replace(&mut place.state, State::Free).lay_out(spec)?;
+        let laid = self.yard.lay_out(std::mem::replace(&mut place.state, State::Free), spec)?;
         self.bytes -= weight;
         self.remove(slot, &laid.key);
-        Some((laid.values, laid.group, standing))
+        Some((laid.key, laid.group, standing))
     }
 
     /// Puts in a group that is not there yet.
@@ -240,10 +229,10 @@ impl Store {
         if group.is_empty() {
             return;
         }
-        let hash = hash_of(&key.0);
+        let hash = hash_of(key.bytes());
         let due = due(&group, spec);
         let standing = Standing { is_open: group.is_open(), ..standing };
-        let state = State::of(Box::new(Laid { values: key.values(), key, group }), &mut self.scratch);
+        let state = self.yard.pack(Box::new(Laid { key, group }));
         let slot = Slot { state, due, standing };
         self.bytes += slot.weight();
         let id = self.insert(hash, slot);
@@ -252,15 +241,30 @@ impl Store {
         }
     }
 
-    /// Every group with its key, in order of key.
-    pub(super) fn sorted<'s>(&'s self, spec: &'s Spec) -> impl Iterator<Item = (Key, Group, Standing)> {
-        let mut sorted: Vec<(&[u8], &Slot)> =
+    /// Writes every group with its key and standing, in order of key.
+    pub(super) fn write_sorted(&self, out: &mut Vec<u8>) {
+        let all: Vec<(&[u8], &Slot)> =
             self.slots.iter().filter_map(|slot| Some((slot.key()?, slot))).collect();
-        sorted.sort_unstable_by_key(|(key, _)| *key);
-        sorted.into_iter().filter_map(|(_, slot)| {
-            let laid = slot.state.clone().lay_out(spec)?;
-            Some((laid.key, laid.group, slot.standing))
-        })
+        for (_, slot) in order_of(&all, &|one, other| one.0.cmp(other.0)) {
+            slot.standing.write(out);
+            match &slot.state {
+                State::Free => {}
+                State::Packed(packed) => {
+                    out.extend_from_slice(packed);
+                    Group::write_nothing_pending(out);
+                }
+                State::Laid(laid) => {
+                    laid.key.write(out);
+                    laid.group.write(out);
+                }
+            }
+        }
+    }
+
+    /// Reads a group that [`Store::write_sorted`] wrote, and what it was.
+    pub(super) fn read_group(from: &mut Reader<'_>) -> Option<(Key, Group, Standing)> {
+        let standing = Wire::read(from)?;
+        Some((Wire::read(from)?, Wire::read(from)?, standing))
     }
 
     fn insert(&mut self, hash: u64, slot: Slot) -> SlotId {
@@ -279,7 +283,7 @@ impl Store {
     }
 
     fn remove(&mut self, slot: SlotId, key: &Key) {
-        if let Ok(entry) = self.table.find_entry(hash_of(&key.0), |other| *other == slot) {
+        if let Ok(entry) = self.table.find_entry(hash_of(key.bytes()), |other| *other == slot) {
             entry.remove();
         }
         if let Some(place) = self.slots.get_mut(slot.0 as usize) {
@@ -293,7 +297,7 @@ impl Slot {
     fn key(&self) -> Option<&[u8]> {
         match &self.state {
             State::Free => None,
-            State::Laid(laid) => Some(&laid.key.0),
+            State::Laid(laid) => Some(laid.key.bytes()),
             State::Packed(packed) => Some(split_key(packed).0),
         }
     }
@@ -302,36 +306,40 @@ impl Slot {
         match &self.state {
             State::Free => 0,
             State::Packed(packed) => SLOT_BYTES + packed.len() as u64,
-            State::Laid(laid) => SLOT_BYTES + 2 * laid.key.0.len() as u64 + laid.group.weight(),
+            State::Laid(laid) => SLOT_BYTES + 2 * laid.key.bytes().len() as u64 + laid.group.weight(),
         }
     }
 }
 
-impl State {
+impl Yard {
     /// The group packed, if it can be.
-    fn of(laid: Box<Laid>, scratch: &mut Vec<u8>) -> State {
+    fn pack(&mut self, laid: Box<Laid>) -> State {
         let Some(windows) = laid.group.as_settled() else { return State::Laid(laid) };
-        scratch.clear();
-        let packed =
-            postcard::to_extend(&laid.key.0.len(), std::mem::take(scratch)).and_then(|mut packed| {
-                packed.extend_from_slice(&laid.key.0);
-                postcard::to_extend(windows, packed)
-            });
-        // Memory for the bytes is all that this could lack.
-        *scratch = packed.unwrap_or_default();
-        State::Packed(scratch.as_slice().into())
+        self.bytes.clear();
+        laid.key.write(&mut self.bytes);
+        windows.write(&mut self.bytes);
+        if laid.group.pending_room() <= SPARE_EVENTS_MAX {
+            self.spare = Some(laid);
+        }
+        State::Packed(self.bytes.as_slice().into())
     }
 
-    fn lay_out(self, spec: &Spec) -> Option<Box<Laid>> {
-        match self {
-            State::Free => None,
-            State::Laid(laid) => Some(laid),
-            State::Packed(packed) => {
-                let (key, windows) = split_key(&packed);
-                let key = Key(key.into());
-                let windows = postcard::from_bytes(windows).unwrap_or_else(|_| Machine::new(spec, None));
-                Some(Box::new(Laid { values: key.values(), key, group: Group::settled(windows) }))
+    /// The group laid out; none if there is none.
+    fn lay_out(&mut self, state: State, spec: &Spec) -> Option<Box<Laid>> {
+        let packed = match state {
+            State::Free => return None,
+            State::Laid(laid) => return Some(laid),
+            State::Packed(packed) => packed,
+        };
+        let (key, windows) = split_key(&packed);
+        let windows = Wire::read(&mut Reader::new(windows)).unwrap_or_else(|| Machine::new(spec, None));
+        match self.spare.take() {
+            Some(mut laid) => {
+                laid.key.set(key);
+                laid.group.begin_again(windows);
+                Some(laid)
             }
+            None => Some(Box::new(Laid { key: Key::of_bytes(key), group: Group::settled(windows) })),
         }
     }
 }
@@ -343,10 +351,7 @@ fn due(group: &Group, spec: &Spec) -> Timestamp {
 
 /// The key of a packed group, and what stands behind it.
 fn split_key(packed: &[u8]) -> (&[u8], &[u8]) {
-    let parts = postcard::take_from_bytes::<usize>(packed).ok();
-    parts.and_then(|(length, rest)| rest.split_at_checked(length)).unwrap_or_default()
-}
-
-fn hash_of(key: &[u8]) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(key)
+    let mut packed = Reader::new(packed);
+    let key = packed.length().and_then(|length| packed.take(length)).unwrap_or_default();
+    (key, packed.rest())
 }

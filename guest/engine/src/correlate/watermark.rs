@@ -1,7 +1,7 @@
 //! How far event time has come.
 
 use crate::limits::{JUMP_EVENTS_MIN, JUMP_MS_MAX};
-use serde::{Deserialize, Serialize};
+use crate::wire::wire_struct;
 use tripwasm_plan::Timestamp;
 
 /// The greatest event time that is believed, less the lateness; `close` may push it further.
@@ -10,7 +10,7 @@ use tripwasm_plan::Timestamp;
 /// [`JUMP_MS_MAX`] is believed once [`JUMP_EVENTS_MIN`] events lie behind it, and then only to the least of them. The
 /// first time of all is believed once a second, different one lies within that distance: one forged date, wherever it
 /// stands, closes no window.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Watermark {
     greatest: Option<Timestamp>,
     pushed: Option<Timestamp>,
@@ -19,6 +19,8 @@ pub(crate) struct Watermark {
     /// Events whose time was not believed when they came.
     pub(crate) future: u64,
 }
+
+wire_struct!(Watermark { greatest, pushed, ahead, future });
 
 impl Watermark {
     /// Where the watermark stands; none before the first time that is believed.

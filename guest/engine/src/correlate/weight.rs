@@ -11,6 +11,8 @@ pub(super) const CARRIED: u64 = 80;
 pub(super) const RECENT: u64 = 88;
 /// An event that an alert lists.
 pub(super) const LISTED: u64 = 32;
+/// A distinct value that an alert counts, without its text.
+pub(super) const OBSERVED: u64 = 16;
 /// Windows, without what they hold.
 pub(super) const WINDOWS: u64 = 160;
 /// A group that is laid out.
