@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tripwasm_plan::{Logic, Plan, RuleIndex};
 use tripwasm_rules::{ExpectedAlert, ExpectedMatches, TestCase};
 
-use crate::bindings::detector::{AlertFinding, AlertState, Finding};
+use crate::bindings::detector::{AlertFinding, AlertState};
 use crate::{Detector, DetectorError, DetectorOptions, Module, rfc3339};
 
 /// Events of a test may be years apart; none of them is late.
@@ -57,10 +57,7 @@ impl RuleTest {
             let before = self.matched(&detector);
             let line = format!("{event}\n");
             let report = detector.evaluate(line.as_bytes(), position, None)?;
-            alerts.extend(report.findings.into_iter().filter_map(|finding| match finding {
-                Finding::Alert(alert) => Some(alert),
-                Finding::Match(_) => None,
-            }));
+            alerts.extend(report.alerts);
             if self.matched(&detector) > before {
                 matches.push(position);
             }

@@ -69,13 +69,13 @@ fn a_module_over_its_memory_limit_traps_and_goes_on() {
     let mut options = DetectorOptions::of(&module);
     options.memory_bytes_max = 16 << 20;
     let mut detector = Detector::new(&module, options).unwrap();
-    assert_eq!(detector.evaluate(HIT, 0, None).unwrap().findings.len(), 1);
+    assert_eq!(detector.evaluate(HIT, 0, None).unwrap().matches.len(), 1);
     let too_much = HIT.repeat((32 << 20) / HIT.len());
     match detector.evaluate(&too_much, 1, None) {
         Err(DetectorError::Trapped(trapped)) => assert!(trapped.reason.contains("16 MiB"), "{trapped}"),
         other => panic!("{other:?}"),
     }
-    assert_eq!(detector.evaluate(HIT, 2, None).unwrap().findings.len(), 1);
+    assert_eq!(detector.evaluate(HIT, 2, None).unwrap().matches.len(), 1);
     assert_eq!(detector.traps(), 1);
     assert_eq!(detector.statistics().rules[0].matched, 2, "counts outlive the instance");
 }

@@ -47,7 +47,13 @@ impl Guest for Component {
                 let report = detector.evaluate(&events, first_event, now);
                 convert::report(report, detector.rules())
             },
-            || Report { verdicts: Vec::new(), findings: Vec::new(), remarks: Vec::new() },
+            || Report {
+                verdicts: Vec::new(),
+                matches: Vec::new(),
+                texts: Vec::new(),
+                alerts: Vec::new(),
+                remarks: Vec::new(),
+            },
         )
     }
 

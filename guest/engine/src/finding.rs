@@ -3,6 +3,21 @@
 use serde::{Deserialize, Serialize};
 use tripwasm_plan::{Decimal, RuleIndex, Timestamp};
 
+/// A match as a batch's [`Report`](crate::Report) holds it: flat, its id a place in the report's texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlatMatch {
+    /// 0-based position of the event in the whole input; blank and rejected lines count.
+    pub event: u64,
+    /// The event's time, if it has a usable one.
+    pub time: Option<Timestamp>,
+    /// The rule.
+    pub rule: RuleIndex,
+    /// Where its id begins.
+    pub id_start: u32,
+    /// Behind its id; equal to `id_start` if it has none.
+    pub id_end: u32,
+}
+
 /// A reported rule holds for an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
@@ -80,15 +95,6 @@ pub enum AlertState {
     Closed,
     /// Announced, but not confirmed by the final order of events.
     Withdrawn,
-}
-
-/// What rules found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// Of a detection rule.
-    Match(Match),
-    /// Of a correlation.
-    Alert(Alert),
 }
 
 /// Something about one line that the host should count.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use tripwasm::bindings::detector::{self, AlertFinding, Counts, Finding, Reason, Remark};
+use tripwasm::bindings::detector::{self, AlertFinding, Counts, Reason, Remark};
 use tripwasm::input::{Evaluation, Pace, SourceBatch, SourceReader};
 use tripwasm::{Detector, DetectorError};
 
@@ -199,12 +199,8 @@ impl Stream {
                     Ok(report) => {
                         self.remarks(&report.remarks);
                         self.summary.tagged += report.verdicts.len() as u64;
-                        for finding in &report.findings {
-                            if let Finding::Alert(alert) = finding {
-                                self.summary.alert(alert.state);
-                            }
-                        }
-                        self.sink.findings(&report.findings, source)
+                        self.sink.matches(&report, source)?;
+                        self.alerts(&report.alerts)
                     }
                     Err(error) => self.trapped(error),
                 };
