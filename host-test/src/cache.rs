@@ -2,7 +2,8 @@
 //!
 //! The one place with `unsafe`: wasmtime runs whatever a compiled file holds. A file is loaded only when it lies in a
 //! directory that is ours and closed to others (mode 0700), is a plain file of ours, and carries the hash of its own
-//! content; its name is the hash of the module, the wasmtime version, its settings and the CPU's features.
+//! content; its name is the SHA-256 of the module, the wasmtime version, its settings and the CPU's features. The hash
+//! of the content need not withstand an attacker, who cannot write there: it finds files that were cut off or damaged.
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
@@ -16,7 +17,7 @@ use wasmtime::{Engine, Module};
 
 use crate::CompileCache;
 
-const HASH_BYTES: usize = 32;
+const HASH_BYTES: usize = 16;
 
 /// Files kept, newest first: every edit of a rule compiles another module.
 const FILES_MAX: usize = 32;
@@ -38,6 +39,9 @@ pub(crate) trait Compiled: Sized {
     fn deserialize(engine: &Engine, trusted: &Trusted) -> wasmtime::Result<Self>;
 }
 
+/// A SHA-256.
+pub(crate) type Digest256 = [u8; 32];
+
 /// Native code that this user's own process compiled; made by [`Cache::read`] alone.
 pub(crate) struct Trusted(Vec<u8>);
 
@@ -51,10 +55,15 @@ impl Cache {
         Cache { directory }
     }
 
-    /// Loads `wasm` compiled, or compiles it and keeps the result.
-    pub(crate) fn load_or_compile<C: Compiled>(&self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<C> {
+    /// Loads `wasm` compiled, or compiles it and keeps the result. `digest` is its SHA-256.
+    pub(crate) fn load_or_compile<C: Compiled>(
+        &self,
+        engine: &Engine,
+        wasm: &[u8],
+        digest: &Digest256,
+    ) -> wasmtime::Result<C> {
         let Some(directory) = &self.directory else { return C::compile(engine, wasm) };
-        let path = directory.join(key::<C>(engine, wasm));
+        let path = directory.join(key::<C>(engine, digest));
         if let Some(trusted) = read(&path)
             && let Ok(compiled) = C::deserialize(engine, &trusted)
         {
@@ -122,12 +131,12 @@ impl Hasher for Sha256Hasher {
     }
 }
 
-fn key<C: Compiled>(engine: &Engine, wasm: &[u8]) -> String {
+fn key<C: Compiled>(engine: &Engine, digest: &Digest256) -> String {
     let mut hasher = Sha256Hasher(Sha256::new());
     C::KIND.hash(&mut hasher);
     // wasmtime's version, the settings, the target and the CPU's features.
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.write(wasm);
+    hasher.write(digest);
     format!("{:x}.{EXTENSION}", hasher.0.finalize())
 }
 
@@ -157,17 +166,22 @@ fn read(path: &Path) -> Option<Trusted> {
     if !meta.is_file() || !is_ours(&meta) || meta.mode() & 0o022 != 0 {
         return None;
     }
-    let mut content = Vec::new();
-    file.read_to_end(&mut content).ok()?;
-    let code = content.split_off(HASH_BYTES.min(content.len()));
-    (content == Sha256::digest(&code).as_slice()).then_some(Trusted(code))
+    let mut code = Vec::new();
+    file.read_to_end(&mut code).ok()?;
+    let hash: [u8; HASH_BYTES] = *code.last_chunk()?;
+    code.truncate(code.len() - HASH_BYTES);
+    (hash == content_hash(&code)).then_some(Trusted(code))
+}
+
+fn content_hash(code: &[u8]) -> [u8; HASH_BYTES] {
+    xxhash_rust::xxh3::xxh3_128(code).to_le_bytes()
 }
 
 fn write(directory: &Path, path: &Path, code: &[u8]) -> std::io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
     let handle: &mut File = file.as_file_mut();
-    handle.write_all(&Sha256::digest(code))?;
     handle.write_all(code)?;
+    handle.write_all(&content_hash(code))?;
     file.persist(path)?;
     prune(directory)
 }

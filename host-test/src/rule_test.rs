@@ -54,11 +54,11 @@ impl RuleTest {
         let mut matches = Vec::new();
         let mut alerts = Vec::new();
         for (position, event) in (0u64..).zip(&self.case.events) {
-            let before = self.matched(&detector);
+            let before = self.matched(&mut detector);
             let line = format!("{event}\n");
             let report = detector.evaluate(line.as_bytes(), position, None)?;
             alerts.extend(report.alerts);
-            if self.matched(&detector) > before {
+            if self.matched(&mut detector) > before {
                 matches.push(position);
             }
         }
@@ -69,7 +69,7 @@ impl RuleTest {
     }
 
     /// Matches so far; counted by the module, so that rules that report nothing can be tested too.
-    fn matched(&self, detector: &Detector) -> u64 {
+    fn matched(&self, detector: &mut Detector) -> u64 {
         let counts = detector.statistics();
         self.matched_by
             .iter()

@@ -132,26 +132,30 @@ fn batches_pass_through_a_module_that_traps() {
     std::fs::write(directory.path().join("trap.wasm"), trapping(&core)).unwrap();
     let input = HIT.repeat(1000);
     std::fs::write(directory.path().join("input"), &input).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
-        .current_dir(directory.path())
-        .args([
-            "run",
-            "trap.wasm",
-            "input",
-            "--no-cache",
-            "--batch-bytes",
-            "10000",
-            "--report",
-            "report.json",
-        ])
-        .output()
-        .unwrap();
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{message}");
-    assert!(output.stdout == input, "bytes were changed");
-    assert!(message.contains("trapped in transform"), "{message}");
-    let report = std::fs::read(directory.path().join("report.json")).unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
-    assert!(report["traps"].as_u64() > Some(1), "{report}");
-    assert_eq!(report["events"], 1000);
+    for threads in ["1", "8"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
+            .current_dir(directory.path())
+            .args([
+                "run",
+                "trap.wasm",
+                "input",
+                "--no-cache",
+                "--batch-bytes",
+                "10000",
+                "--report",
+                "report.json",
+                "--threads",
+                threads,
+            ])
+            .output()
+            .unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{message}");
+        assert!(output.stdout == input, "bytes were changed");
+        assert!(message.contains("trapped in transform"), "{message}");
+        let report = std::fs::read(directory.path().join("report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        assert!(report["traps"].as_u64() > Some(1), "{report}");
+        assert_eq!(report["events"], 1000);
+    }
 }

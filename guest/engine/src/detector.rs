@@ -109,6 +109,21 @@ pub struct Statistics {
     pub evictions: Vec<Eviction>,
 }
 
+/// Counts since the detector began, of the rules whose counts changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// Lines seen, rejected ones included.
+    pub events: u64,
+    /// Events whose time was not believed when they came.
+    pub future: u64,
+    /// Events without a usable time.
+    pub without_time: u64,
+    /// Estimate of the memory that correlation state takes.
+    pub state_bytes: u64,
+    /// In no order.
+    pub rules: Vec<(RuleIndex, RuleStatistics)>,
+}
+
 /// What [`Detector::learn`] took in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lesson {
@@ -216,6 +231,17 @@ impl Detector {
             watermark: self.watermark.get(self.lateness()),
             state_bytes: self.correlator.ledger.bytes,
             evictions: self.correlator.ledger.evictions.iter().cloned().collect(),
+        }
+    }
+
+    /// Counts of the rules whose counts changed since this was last asked; a restored state is not told.
+    pub fn changes(&mut self) -> Changes {
+        Changes {
+            events: self.events,
+            future: self.watermark.future,
+            without_time: self.without_time,
+            state_bytes: self.correlator.ledger.bytes,
+            rules: self.correlator.take_changed(),
         }
     }
 

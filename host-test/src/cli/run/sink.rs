@@ -1,7 +1,7 @@
 //! Where results go: standard output and the file of alerts.
 
 use std::fs::File;
-use std::io::{BufWriter, Stdout, Write};
+use std::io::{BufWriter, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -13,14 +13,15 @@ use tripwasm::finding::FindingFormat;
 use super::Mode;
 use super::cut_line::{self, Opening};
 
-/// Large writes: standard output is often a file or a fast pipe.
-const OUTPUT_BUFFER_BYTES: usize = 1 << 20;
+/// What is longer, as a batch's events are, is written at once from where it stands.
+const OUTPUT_BUFFER_BYTES: usize = 64 << 10;
 
 /// Where results go.
 pub(super) struct Sink {
     pub(super) mode: Mode,
     format: FindingFormat,
-    output: BufWriter<Stdout>,
+    /// Standard output, past the standard library's search for line breaks.
+    output: BufWriter<File>,
     alerts: Option<Alerts>,
     /// Findings on their way out.
     lines: Vec<u8>,
@@ -67,10 +68,11 @@ impl Sink {
                 Some(Alerts::File(BufWriter::new(file)))
             }
         };
+        let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
         Ok(Sink {
             mode,
             format: FindingFormat::new(module.info())?,
-            output: BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, std::io::stdout()),
+            output: BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, output),
             alerts,
             lines: Vec::new(),
             open_line: opening == Opening::GoOn && cut_line::ends_standard_output(),
