@@ -14,6 +14,8 @@ pub(crate) struct LineReader {
     consumers: Vec<Vec<(RuleIndex, usize)>>,
     scanner: Scanner,
     scratch: Scratch,
+    /// Rules that the last line may have matched.
+    candidates: Vec<u32>,
 }
 
 /// What one line gave; reused from line to line.
@@ -65,7 +67,13 @@ impl LineReader {
                 }
             }
         }
-        Ok(LineReader { compiled, consumers, scanner: Scanner::default(), scratch: Scratch::default() })
+        Ok(LineReader {
+            compiled,
+            consumers,
+            scanner: Scanner::default(),
+            scratch: Scratch::default(),
+            candidates: Vec::new(),
+        })
     }
 
     /// The top-level keys of the last line that ours must not meet.
@@ -81,17 +89,13 @@ impl LineReader {
         event: u64,
         outcome: &mut LineOutcome,
     ) -> Vec<Fact> {
-        let text = match Scanner::text(line) {
+        let text = match self.scanner.read(&self.compiled.trie, line) {
             Ok(text) => text,
             Err(reason) => {
                 outcome.remarks.push(reason);
                 return Vec::new();
             }
         };
-        if let Err(reason) = self.scanner.scan(&self.compiled.trie, text) {
-            outcome.remarks.push(reason);
-            return Vec::new();
-        }
         if self.scanner.duplicate_key() {
             outcome.remarks.push(Reason::DuplicateKey);
         }
@@ -102,15 +106,19 @@ impl LineReader {
         outcome.time = matcher.time();
         outcome.is_event = true;
         let mut facts: Vec<Fact> = Vec::new();
-        for (index, rule) in rules.iter().enumerate() {
-            let Logic::Detection(condition) = &rule.logic else { continue };
+        matcher.candidates(&mut self.candidates);
+        for &index in &self.candidates {
+            let index = index as usize;
+            let Some(Rule { logic: Logic::Detection(condition), action, reported, .. }) = rules.get(index) else {
+                continue;
+            };
             if !matcher.holds(condition) {
                 continue;
             }
             outcome.matched.push(index);
             outcome.event_id = outcome.event_id.take().or_else(|| matcher.event_id());
-            outcome.drop |= rule.action == Action::Drop;
-            if rule.reported {
+            outcome.drop |= *action == Action::Drop;
+            if *reported {
                 outcome.reported.push(RuleIndex(index as u32));
             }
             for &(correlation, number) in self.consumers.get(index).into_iter().flatten() {

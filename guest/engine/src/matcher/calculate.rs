@@ -21,10 +21,10 @@ impl Matcher<'_> {
     pub(super) fn calculate(&mut self, field: FieldId) {
         let tables = self.tables;
         match tables.field(field) {
-            Some(CompiledField::Calculated(calculation)) => {
-                if let Some(None) = self.buffers.outcomes.get(field.0 as usize) {
+            Some(CompiledField::Calculated { slot, calculation }) => {
+                if let Some(None) = self.buffers.outcomes.get(*slot) {
                     let outcome = self.outcome_of(calculation);
-                    if let Some(place) = self.buffers.outcomes.get_mut(field.0 as usize) {
+                    if let Some(place) = self.buffers.outcomes.get_mut(*slot) {
                         *place = Some(outcome);
                     }
                 }
@@ -43,7 +43,10 @@ impl Matcher<'_> {
     }
 
     pub(super) fn outcome(&self, field: FieldId) -> Option<&Outcome> {
-        self.buffers.outcomes.get(field.0 as usize)?.as_ref()
+        match self.tables.field(field) {
+            Some(CompiledField::Calculated { slot, .. }) => self.buffers.outcomes.get(*slot)?.as_ref(),
+            _ => None,
+        }
     }
 
     pub(super) fn outcome_value<'s>(&'s self, outcome: &'s Outcome) -> Option<Value<'s>> {
@@ -109,7 +112,7 @@ impl Matcher<'_> {
             Operand::Field(field) => *field,
         };
         self.calculate(field);
-        if let Some(CompiledField::Calculated(_)) = self.tables.field(field) {
+        if let Some(CompiledField::Calculated { .. }) = self.tables.field(field) {
             return self.outcome(field).cloned().unwrap_or(Outcome::Absent);
         }
         let is_scalar = |span: &&Span| !matches!(span.kind, Kind::Object | Kind::Array);

@@ -1,9 +1,12 @@
 //! The plan laid out for matching.
 
+use super::index::Index;
 use super::sought::{Hop, Sought, index_of};
 use crate::scan::{NodeId, PathTrie, Root};
 use regex_automata::dfa::sparse;
-use tripwasm_plan::{Calculation, Condition, Field, FieldId, FieldSource, Plan, Predicate, Scope, Test};
+use tripwasm_plan::{
+    Calculation, Condition, Field, FieldId, FieldSource, Logic, Plan, Predicate, Scope, Test,
+};
 
 /// Why a plan cannot run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,7 @@ impl core::error::Error for CompileError {}
 pub(crate) struct Compiled {
     pub(crate) trie: PathTrie,
     pub(super) tables: Tables,
+    pub(super) index: Index,
     pub(super) scopes: Vec<CompiledScope>,
     pub(super) time: Vec<FieldId>,
     pub(super) event_id: Vec<FieldId>,
@@ -53,7 +57,8 @@ pub(super) struct Tables {
     pub(super) predicates: Vec<Predicate>,
     /// Parallel to `predicates`.
     pub(super) dfas: Vec<Option<sparse::DFA<Vec<u8>>>>,
-    /// How many of the fields are sought.
+    /// How many of the fields are calculated, and how many are sought.
+    pub(super) calculated: usize,
     pub(super) sought: usize,
 }
 
@@ -70,10 +75,17 @@ pub(super) struct CompiledScope {
 pub(super) enum CompiledField {
     /// In the event; the literal place wins if it is present.
     Path { walk: NodeId, literal: NodeId },
-    /// Made from other fields.
-    Calculated(Calculation),
-    /// Found by another pass, once a rule asks; `slot` is its number among the sought fields.
+    /// Made from other fields; `slot` is its number among such fields.
+    Calculated { slot: usize, calculation: Calculation },
+    /// Found by another pass, once a rule asks; `slot` is its number among such fields.
     Sought { slot: usize, sought: Sought },
+}
+
+/// The next free numbers of fields that have values of their own.
+#[derive(Debug, Clone, Copy)]
+struct Slots {
+    calculated: usize,
+    sought: usize,
 }
 
 impl Compiled {
@@ -83,8 +95,13 @@ impl Compiled {
         let predicates = core::mem::take(&mut plan.predicates);
         let tables = Tables::new(&mut trie, &plan.fields, predicates, compile_field)?;
         let scopes = core::mem::take(&mut plan.scopes).into_iter().map(compile_scope);
+        let conditions = (0..).zip(&plan.rules).filter_map(|(number, rule)| match &rule.logic {
+            Logic::Detection(condition) => Some((number, condition)),
+            Logic::Correlation(_) => None,
+        });
         Ok(Compiled {
             trie,
+            index: Index::new(&tables, conditions),
             tables,
             scopes: scopes.collect::<Result<_, _>>()?,
             time: plan.time.clone(),
@@ -98,17 +115,19 @@ impl Tables {
         trie: &mut PathTrie,
         fields: &[Field],
         predicates: Vec<Predicate>,
-        compile: impl Fn(&mut PathTrie, &FieldSource, usize) -> CompiledField,
+        compile: impl Fn(&mut PathTrie, &FieldSource, Slots) -> CompiledField,
     ) -> Result<Tables, CompileError> {
-        let mut sought = 0;
+        let mut next = Slots { calculated: 0, sought: 0 };
         let field = |field: &Field| {
-            let field = compile(trie, &field.source, sought);
-            sought += usize::from(matches!(field, CompiledField::Sought { .. }));
+            let field = compile(trie, &field.source, next);
+            next.calculated += usize::from(matches!(field, CompiledField::Calculated { .. }));
+            next.sought += usize::from(matches!(field, CompiledField::Sought { .. }));
             field
         };
         let fields = fields.iter().map(field).collect();
         let dfas = predicates.iter().enumerate().map(compile_regex).collect::<Result<_, _>>()?;
-        Ok(Tables { fields, predicates, dfas, sought })
+        let Slots { calculated, sought } = next;
+        Ok(Tables { fields, predicates, dfas, calculated, sought })
     }
 
     pub(super) fn field(&self, field: FieldId) -> Option<&CompiledField> {
@@ -119,26 +138,28 @@ impl Tables {
 fn compile_scope(scope: Scope) -> Result<CompiledScope, CompileError> {
     let Scope { fields, predicates, condition } = scope;
     let mut trie = PathTrie::new(Root::Value);
-    let compile = |trie: &mut PathTrie, source: &FieldSource, slot| match source {
+    let compile = |trie: &mut PathTrie, source: &FieldSource, next| match source {
         FieldSource::Path(path) if path.is_empty() => {
             CompiledField::Path { walk: trie.root(), literal: trie.root() }
         }
-        source => compile_field(trie, source, slot),
+        source => compile_field(trie, source, next),
     };
     let tables = Tables::new(&mut trie, &fields, predicates, compile)?;
     Ok(CompiledScope { trie, tables, condition })
 }
 
-fn compile_field(trie: &mut PathTrie, source: &FieldSource, slot: usize) -> CompiledField {
+fn compile_field(trie: &mut PathTrie, source: &FieldSource, next: Slots) -> CompiledField {
     match source {
         FieldSource::Path(path) if path.split('.').any(|part| index_of(part).is_some()) => {
-            CompiledField::Sought { slot, sought: compile_indexed(trie, path) }
+            CompiledField::Sought { slot: next.sought, sought: compile_indexed(trie, path) }
         }
         FieldSource::Path(path) => {
             CompiledField::Path { walk: trie.insert_walk(path), literal: trie.insert_literal(path) }
         }
-        FieldSource::Calculated(calculation) => CompiledField::Calculated(calculation.clone()),
-        FieldSource::Leaves => CompiledField::Sought { slot, sought: Sought::Leaves },
+        FieldSource::Calculated(calculation) => {
+            CompiledField::Calculated { slot: next.calculated, calculation: calculation.clone() }
+        }
+        FieldSource::Leaves => CompiledField::Sought { slot: next.sought, sought: Sought::Leaves },
     }
 }
 

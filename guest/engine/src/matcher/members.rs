@@ -50,7 +50,7 @@ impl Matcher<'_> {
 
     fn wholes(&self, field: FieldId) -> Vec<Whole> {
         match self.tables.field(field) {
-            Some(CompiledField::Calculated(_)) => {
+            Some(CompiledField::Calculated { .. }) => {
                 self.outcome(field).and_then(|outcome| self.made(outcome)).into_iter().collect()
             }
             _ => {

@@ -4,6 +4,7 @@ mod calculate;
 mod check;
 mod compiled;
 mod fold;
+mod index;
 mod members;
 mod number;
 mod sought;
@@ -39,9 +40,11 @@ struct ScopeScratch {
 /// What is known of one event, or one member.
 #[derive(Debug, Default, Clone)]
 struct Buffers {
-    /// Per predicate: not asked yet, or its answer.
-    answers: Vec<Option<bool>>,
-    /// Per field: the outcome of its calculation, once asked for.
+    /// Per predicate: twice the number of the event that it was asked of last, and one more if it held.
+    answers: Vec<u64>,
+    /// Number of the event.
+    event: u64,
+    /// Per calculated field: the outcome, once asked for.
     outcomes: Vec<Option<Outcome>>,
     /// Per sought field.
     found: Vec<Found>,
@@ -64,10 +67,10 @@ pub(crate) struct Matcher<'e> {
 
 impl Buffers {
     fn begin(&mut self, tables: &Tables) {
-        self.answers.clear();
-        self.answers.resize(tables.predicates.len(), None);
+        self.event += 1;
+        self.answers.resize(tables.predicates.len(), 0);
         self.outcomes.clear();
-        self.outcomes.resize(tables.fields.len(), None);
+        self.outcomes.resize(tables.calculated, None);
         self.found.resize_with(tables.sought, Found::default);
         self.found.iter_mut().for_each(|found| found.is_known = false);
     }
@@ -85,6 +88,11 @@ impl<'e> Matcher<'e> {
         buffers.begin(&compiled.tables);
         scopes.resize_with(compiled.scopes.len(), ScopeScratch::default);
         Matcher { compiled, tables: &compiled.tables, line, spans, buffers, scopes }
+    }
+
+    /// The rules that the event may match, ascending.
+    pub(crate) fn candidates(&self, out: &mut Vec<u32>) {
+        self.compiled.index.candidates(self.tables, self.line, self.spans, out);
     }
 
     /// Whether the condition holds. Recursion follows the rule, whose nesting the build bounds.
@@ -147,12 +155,15 @@ impl<'e> Matcher<'e> {
     }
 
     fn answer(&mut self, id: PredicateId) -> bool {
-        if let Some(Some(answer)) = self.buffers.answers.get(id.0 as usize) {
-            return *answer;
+        let asked = self.buffers.event * 2;
+        if let Some(answer) = self.buffers.answers.get(id.0 as usize)
+            && *answer >= asked
+        {
+            return *answer > asked;
         }
         let answer = self.ask(id);
         if let Some(place) = self.buffers.answers.get_mut(id.0 as usize) {
-            *place = Some(answer);
+            *place = asked + u64::from(answer);
         }
         answer
     }
@@ -204,7 +215,7 @@ impl<'e> Matcher<'e> {
                 (if self.spans.is_present(*literal) { *literal } else { *walk }, None)
             }
             Some(CompiledField::Sought { slot, .. }) => (NO_NODE, self.buffers.found.get(*slot)),
-            Some(CompiledField::Calculated(_)) | None => (NO_NODE, None),
+            Some(CompiledField::Calculated { .. }) | None => (NO_NODE, None),
         };
         self.spans.of(node).chain(found.into_iter().flat_map(|found| &found.spans))
     }

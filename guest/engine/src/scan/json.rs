@@ -28,12 +28,20 @@ pub(super) fn after_string(bytes: &[u8], start: usize) -> Result<(usize, bool), 
 
 fn after_escape(bytes: &[u8], at: usize) -> Result<usize, Reason> {
     match bytes.get(at + 1) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        _ if !is_escape(bytes, at + 1) => Err(Reason::Malformed),
+        Some(b'u') => Ok(at + 6),
+        _ => Ok(at + 2),
+    }
+}
+
+/// Whether what stands at `at`, behind a backslash, is an escape of JSON's.
+pub(super) fn is_escape(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,
         Some(b'u') => {
-            let digits = bytes.get(at + 2..at + 6).ok_or(Reason::Malformed)?;
-            if digits.iter().all(u8::is_ascii_hexdigit) { Ok(at + 6) } else { Err(Reason::Malformed) }
+            bytes.get(at + 1..at + 5).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
         }
-        _ => Err(Reason::Malformed),
+        _ => false,
     }
 }
 

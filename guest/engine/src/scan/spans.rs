@@ -99,6 +99,22 @@ impl Spans {
         }
     }
 
+    /// Ends a string; `is_escaped` says whether what is inside has escapes.
+    #[inline(always)]
+    pub(super) fn complete_text(
+        &mut self,
+        span: u32,
+        end: usize,
+        is_escaped: impl FnOnce(Range<usize>) -> bool,
+    ) {
+        if let Some(span) = self.all.get_mut(span as usize) {
+            span.end = end as u32;
+            if is_escaped(span.inside()) {
+                span.kind = Kind::EscapedText;
+            }
+        }
+    }
+
     /// Takes back the values from the `first` on whose place fits. The others keep their numbers.
     pub(super) fn forget(&mut self, first: u32, fits: impl Fn(NodeId) -> bool) {
         for span in self.all.iter_mut().skip(first as usize).filter(|span| fits(span.node)) {

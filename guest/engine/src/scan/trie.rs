@@ -23,16 +23,39 @@ pub(crate) struct PathTrie {
     nodes: Vec<Node>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Node {
     parent: NodeId,
-    /// Sorted by key.
-    children: Vec<(Box<str>, NodeId)>,
+    children: Keys,
+}
+
+/// Places by the keys of an object: a table with open addressing, at most half full.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Keys {
+    /// As many as a power of two says.
+    slots: Vec<Slot>,
+    count: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Slot {
+    stamp: Stamp,
+    key: Box<str>,
+    /// None if the slot is free.
+    child: NodeId,
+}
+
+/// What tells keys of up to 16 bytes apart: their length, and their first and last bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Stamp {
+    length: u32,
+    head: u64,
+    tail: u64,
 }
 
 impl PathTrie {
     pub(crate) fn new(begins_at: Root) -> PathTrie {
-        PathTrie { begins_at, nodes: vec![Node { parent: NO_NODE, children: Vec::new() }] }
+        PathTrie { begins_at, nodes: vec![Node { parent: NO_NODE, children: Keys::default() }] }
     }
 
     pub(super) fn begins_at(&self) -> Root {
@@ -57,16 +80,14 @@ impl PathTrie {
         self.insert(0, path)
     }
 
-    pub(crate) fn child(&self, node: NodeId, key: &str) -> NodeId {
-        let Some(node) = self.nodes.get(node as usize) else { return NO_NODE };
-        match node.children.binary_search_by(|(have, _)| (**have).cmp(key)) {
-            Ok(at) => node.children.get(at).map_or(NO_NODE, |(_, child)| *child),
-            Err(_) => NO_NODE,
-        }
+    /// The wanted keys of an object at a place.
+    #[inline(always)]
+    pub(super) fn object(&self, node: NodeId) -> &Keys {
+        self.nodes.get(node as usize).map_or(&NO_KEYS, |node| &node.children)
     }
 
     /// Whether `node` is `ancestor` or below it.
-    pub(crate) fn is_within(&self, mut node: NodeId, ancestor: NodeId) -> bool {
+    pub(super) fn is_within(&self, mut node: NodeId, ancestor: NodeId) -> bool {
         while node != ancestor {
             let Some(place) = self.nodes.get(node as usize) else { return false };
             node = place.parent;
@@ -78,13 +99,123 @@ impl PathTrie {
     pub(crate) fn insert(&mut self, parent: NodeId, key: &str) -> NodeId {
         let fresh = self.nodes.len() as NodeId;
         let Some(place) = self.nodes.get_mut(parent as usize) else { return NO_NODE };
-        match place.children.binary_search_by(|(have, _)| (**have).cmp(key)) {
-            Ok(at) => place.children.get(at).map_or(NO_NODE, |(_, child)| *child),
-            Err(at) => {
-                place.children.insert(at, (key.into(), fresh));
-                self.nodes.push(Node { parent, children: Vec::new() });
+        match place.children.child(key.as_bytes(), Stamp::of(key.as_bytes())) {
+            NO_NODE => {
+                place.children.insert(key, fresh);
+                self.nodes.push(Node { parent, children: Keys::default() });
                 fresh
             }
+            known => known,
+        }
+    }
+}
+
+/// Of a place where nothing is wanted.
+static NO_KEYS: Keys = Keys { slots: Vec::new(), count: 0 };
+
+impl Keys {
+    /// The place of a member, by its key and the key's stamp.
+    #[inline(always)]
+    pub(super) fn child(&self, key: &[u8], stamp: Stamp) -> NodeId {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = stamp.hash();
+        while let Some(slot) = self.slots.get(at & mask) {
+            let is_it = slot.stamp == stamp && (key.len() <= 16 || slot.key.as_bytes() == key);
+            if slot.child == NO_NODE || is_it {
+                return slot.child;
+            }
+            at += 1;
+        }
+        NO_NODE
+    }
+
+    fn insert(&mut self, key: &str, child: NodeId) {
+        self.count += 1;
+        if self.count * 2 > self.slots.len() {
+            let free = Slot { stamp: Stamp::default(), key: "".into(), child: NO_NODE };
+            let more = vec![free; (self.count * 2).next_power_of_two()];
+            for slot in core::mem::replace(&mut self.slots, more) {
+                if slot.child != NO_NODE {
+                    self.place(slot);
+                }
+            }
+        }
+        self.place(Slot { stamp: Stamp::of(key.as_bytes()), key: key.into(), child });
+    }
+
+    fn place(&mut self, slot: Slot) {
+        let mut at = slot.stamp.hash();
+        let mask = self.slots.len().wrapping_sub(1);
+        while self.slots.get(at & mask).is_some_and(|other| other.child != NO_NODE) {
+            at += 1;
+        }
+        if let Some(free) = self.slots.get_mut(at & mask) {
+            *free = slot;
+        }
+    }
+}
+
+impl Stamp {
+    #[inline(always)]
+    pub(super) fn of(key: &[u8]) -> Stamp {
+        let length = key.len() as u32;
+        let (head, tail) = match (key.first_chunk(), key.last_chunk()) {
+            (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+            _ => (0, Stamp::short(key)),
+        };
+        Stamp { length, head, tail }
+    }
+
+    /// Of fewer than 8 bytes.
+    #[inline(always)]
+    fn short(key: &[u8]) -> u64 {
+        match (key.first_chunk(), key.last_chunk()) {
+            (Some(head), Some(tail)) => {
+                u64::from(u32::from_le_bytes(*head)) | (u64::from(u32::from_le_bytes(*tail)) << 32)
+            }
+            _ => key.iter().fold(0, |stamp, &byte| (stamp << 8) | u64::from(byte)),
+        }
+    }
+
+    /// Whether the key begins as those do that tags are spliced in under.
+    #[inline(always)]
+    pub(super) fn is_reserved(self) -> bool {
+        self.head == u64::from_le_bytes(*b"tripwasm")
+    }
+
+    #[inline(always)]
+    fn hash(self) -> usize {
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        ((self.tail ^ u64::from(self.length)).wrapping_mul(SPREAD) >> 40) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn child(trie: &PathTrie, node: NodeId, key: &str) -> NodeId {
+        trie.object(node).child(key.as_bytes(), Stamp::of(key.as_bytes()))
+    }
+
+    #[test]
+    fn keys_are_told_apart_by_every_byte() {
+        let mut keys: Vec<String> = vec![String::new(), "\0".into(), "\0\0".into(), "a.b".into()];
+        for length in 1..40 {
+            for place in 0..length {
+                let mut key = vec![b'x'; length];
+                key[place] = b'y';
+                keys.push(String::from_utf8(key).unwrap());
+            }
+        }
+        let mut trie = PathTrie::new(Root::Event);
+        let nodes: Vec<NodeId> = keys.iter().map(|key| trie.insert_literal(key)).collect();
+        assert_eq!(trie.len(), keys.len() + 1);
+        for (key, node) in keys.iter().zip(nodes) {
+            assert_eq!(child(&trie, 0, key), node);
+            assert_eq!(trie.insert_literal(key), node);
+            assert_eq!(child(&trie, node, key), NO_NODE);
+            assert_eq!(child(&trie, 0, &format!("{key}z")), NO_NODE);
         }
     }
 }
