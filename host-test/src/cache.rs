@@ -19,6 +19,9 @@ use crate::CompileCache;
 
 const HASH_BYTES: usize = 16;
 
+/// Bytes looked at a time.
+const PIECE_BYTES: usize = 64 << 10;
+
 /// Files kept, newest first: every edit of a rule compiles another module.
 const FILES_MAX: usize = 32;
 
@@ -36,14 +39,14 @@ pub(crate) trait Compiled: Sized {
     fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
     fn serialize(&self) -> wasmtime::Result<Vec<u8>>;
     /// Loads what [`Compiled::serialize`] of the same engine gave.
-    fn deserialize(engine: &Engine, trusted: &Trusted) -> wasmtime::Result<Self>;
+    fn deserialize(engine: &Engine, trusted: &Trusted<'_>) -> wasmtime::Result<Self>;
 }
 
 /// A SHA-256.
 pub(crate) type Digest256 = [u8; 32];
 
-/// Native code that this user's own process compiled; made by [`Cache::read`] alone.
-pub(crate) struct Trusted(Vec<u8>);
+/// A file of native code that this user's own process compiled; made by [`trusted`] alone.
+pub(crate) struct Trusted<'a>(&'a Path);
 
 impl Cache {
     /// A cache that cannot be had is a cache that is off: it only saves time.
@@ -64,7 +67,7 @@ impl Cache {
     ) -> wasmtime::Result<C> {
         let Some(directory) = &self.directory else { return C::compile(engine, wasm) };
         let path = directory.join(key::<C>(engine, digest));
-        if let Some(trusted) = read(&path)
+        if let Some(trusted) = trusted(&path)
             && let Ok(compiled) = C::deserialize(engine, &trusted)
         {
             return Ok(compiled);
@@ -94,9 +97,10 @@ mod load {
             Component::serialize(self)
         }
 
-        fn deserialize(engine: &Engine, trusted: &Trusted) -> wasmtime::Result<Self> {
-            // SAFETY: `Trusted` holds only what `serialize` gave in a process of this user.
-            unsafe { Component::deserialize(engine, &trusted.0) }
+        fn deserialize(engine: &Engine, trusted: &Trusted<'_>) -> wasmtime::Result<Self> {
+            // SAFETY: `Trusted` names only what `serialize` gave in a process of this user. Files are replaced whole, never
+            // written to, so what is mapped does not change.
+            unsafe { Component::deserialize_file(engine, trusted.0) }
         }
     }
 
@@ -111,9 +115,9 @@ mod load {
             Module::serialize(self)
         }
 
-        fn deserialize(engine: &Engine, trusted: &Trusted) -> wasmtime::Result<Self> {
-            // SAFETY: `Trusted` holds only what `serialize` gave in a process of this user.
-            unsafe { Module::deserialize(engine, &trusted.0) }
+        fn deserialize(engine: &Engine, trusted: &Trusted<'_>) -> wasmtime::Result<Self> {
+            // SAFETY: as above.
+            unsafe { Module::deserialize_file(engine, trusted.0) }
         }
     }
 }
@@ -159,29 +163,38 @@ fn is_ours(meta: &fs::Metadata) -> bool {
     meta.uid() == rustix::process::geteuid().as_raw()
 }
 
-fn read(path: &Path) -> Option<Trusted> {
+/// Whether a file is ours and whole. It is mapped afterwards, from a directory that nobody else can write to; its hash
+/// behind the code disturbs nobody.
+fn trusted(path: &Path) -> Option<Trusted<'_>> {
     let no_links = rustix::fs::OFlags::NOFOLLOW.bits();
     let mut file = fs::OpenOptions::new().read(true).custom_flags(no_links as i32).open(path).ok()?;
     let meta = file.metadata().ok()?;
     if !meta.is_file() || !is_ours(&meta) || meta.mode() & 0o022 != 0 {
         return None;
     }
-    let mut code = Vec::new();
-    file.read_to_end(&mut code).ok()?;
-    let hash: [u8; HASH_BYTES] = *code.last_chunk()?;
-    code.truncate(code.len() - HASH_BYTES);
-    (hash == content_hash(&code)).then_some(Trusted(code))
+    let code = meta.len().checked_sub(HASH_BYTES as u64)?;
+    let found = content_hash(&mut (&mut file).take(code)).ok()?;
+    let mut expected = [0; HASH_BYTES];
+    file.read_exact(&mut expected).ok()?;
+    (found == expected).then_some(Trusted(path))
 }
 
-fn content_hash(code: &[u8]) -> [u8; HASH_BYTES] {
-    xxhash_rust::xxh3::xxh3_128(code).to_le_bytes()
+fn content_hash(content: &mut impl Read) -> std::io::Result<[u8; HASH_BYTES]> {
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match content.read(&mut piece)? {
+            0 => return Ok(hasher.digest128().to_le_bytes()),
+            read => hasher.update(piece.get(..read).unwrap_or_default()),
+        }
+    }
 }
 
 fn write(directory: &Path, path: &Path, code: &[u8]) -> std::io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
     let handle: &mut File = file.as_file_mut();
     handle.write_all(code)?;
-    handle.write_all(&content_hash(code))?;
+    handle.write_all(&content_hash(&mut &*code)?)?;
     file.persist(path)?;
     prune(directory)
 }

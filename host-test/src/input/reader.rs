@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::sync::Arc;
 
 use super::ahead::ReadAhead;
-use super::envelope::{Lines, unwrap};
+use super::envelope::{Lines, first_value, unwrap};
 use super::form::{Form, GZIP_MAGIC, Prefix, Told, records_prefix, tell_form};
 use super::json::{ScanStop, skip_separator, skip_space, string_end, value_end};
 use super::spare::SpareBuffers;
@@ -296,11 +296,12 @@ impl EventReader {
     }
 
     fn element(&mut self, lines: &mut Lines) -> Step {
-        match value_end(self.rest(), 0) {
+        match first_value(self.rest()) {
             // A number at the end of the buffer may go on.
-            Ok(end) if end == self.rest().len() && !self.ended => Step::NeedsMore,
-            Ok(end) => {
-                unwrap(self.rest().get(..end).unwrap_or_default(), lines);
+            Ok(value) if value.len() == self.rest().len() && !self.ended => Step::NeedsMore,
+            Ok(value) => {
+                let end = value.len();
+                value.unwrap(lines);
                 self.start += end;
                 Step::Advanced
             }
@@ -319,9 +320,10 @@ impl EventReader {
             Prefix::Short if !self.ended => return Step::NeedsMore,
             Prefix::Short | Prefix::IsNot => {}
         }
-        match value_end(self.rest(), 0) {
-            Ok(end) => {
-                unwrap(self.rest().get(..end).unwrap_or_default(), lines);
+        match first_value(self.rest()) {
+            Ok(value) => {
+                let end = value.len();
+                value.unwrap(lines);
                 self.start += end;
                 Step::Advanced
             }

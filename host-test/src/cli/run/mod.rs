@@ -93,9 +93,12 @@ pub(super) struct Arguments {
     #[arg(long)]
     no_cache: bool,
     /// Bytes handed to the module at a time; results do not depend on it
-    #[arg(long, value_name = "N", hide = true, default_value_t = 1 << 20)]
+    #[arg(long, value_name = "N", hide = true, default_value_t = BATCH_BYTES)]
     batch_bytes: usize,
 }
+
+/// Bytes handed to the module at a time: what is copied in and out of the sandbox stays in a processor's own cache.
+pub(super) const BATCH_BYTES: usize = 256 << 10;
 
 /// More threads than one reader feeds.
 const THREADS_MAX: usize = 16;
