@@ -30,6 +30,7 @@ correlation:
   group-by: [user]
   timespan: 10m
   condition: { gte: 2 }
+  generate: true
 ";
 
 fn built(rules: &str) -> (TempDir, PathBuf) {
