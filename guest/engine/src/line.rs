@@ -109,8 +109,7 @@ impl LineReader {
         matcher.candidates(&mut self.candidates);
         for &index in &self.candidates {
             let index = index as usize;
-            let Some(Rule { logic: Logic::Detection(condition), action, reported, .. }) = rules.get(index)
-            else {
+            let Some(Rule { logic: Logic::Detection(condition), action, reported, .. }) = rules.get(index) else {
                 continue;
             };
             if !matcher.holds(condition) {

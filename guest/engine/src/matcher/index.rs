@@ -174,9 +174,7 @@ impl Table {
             && slot.end != 0
         {
             if slot.stamp == stamp {
-                out.extend_from_slice(
-                    self.rules.get(slot.start as usize..slot.end as usize).unwrap_or_default(),
-                );
+                out.extend_from_slice(self.rules.get(slot.start as usize..slot.end as usize).unwrap_or_default());
                 return;
             }
             at += 1;
@@ -224,9 +222,7 @@ fn anchor_of(tables: &Tables, id: PredicateId) -> Option<(FieldId, Anchor)> {
     let anchor = match test {
         Test::Bool { value, .. } => Anchor::Whole(value.to_string()),
         Test::Text { pattern: Pattern::Equals(text), .. } => Anchor::Whole(fold(text)),
-        Test::Text { pattern: Pattern::StartsWith(text), .. } if !text.is_empty() => {
-            Anchor::Start(fold(text))
-        }
+        Test::Text { pattern: Pattern::StartsWith(text), .. } if !text.is_empty() => Anchor::Start(fold(text)),
         Test::Text { pattern: Pattern::Wildcard(pieces), .. } => match pieces.first() {
             Some(Piece::Literal(text)) if !text.is_empty() => Anchor::Start(fold(text)),
             _ => return None,

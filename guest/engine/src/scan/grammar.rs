@@ -52,7 +52,16 @@ pub(super) struct Tokens {
 impl Grammar {
     /// At the start of a line, where a value has to begin.
     pub(super) fn new() -> Grammar {
-        Grammar { escape: 0, in_string: 0, value: 1, scalar: 0, opened: 0, first: 0, first_string: 0, key: 0 }
+        Grammar {
+            escape: 0,
+            in_string: 0,
+            value: 1,
+            scalar: 0,
+            opened: 0,
+            first: 0,
+            first_string: 0,
+            key: 0,
+        }
     }
 
     /// Reads on, and says how many blocks were read; nothing if two neighbours do not fit, or an escape is none.

@@ -232,9 +232,7 @@ impl Scanner {
 
     #[inline(always)]
     fn end_string(&mut self, sweep: &Sweep<'_>, span: u32, end: usize) {
-        self.spans.complete_text(span, end, |inside| {
-            sweep.line.get(inside).is_some_and(|inside| sweep.has_escapes(inside))
-        });
+        self.spans.complete_text(span, end, |inside| sweep.line.get(inside).is_some_and(|inside| sweep.has_escapes(inside)));
     }
 }
 
@@ -243,8 +241,11 @@ impl<'e> Sweep<'e> {
     #[inline(always)]
     fn key_before<const SPACED: bool>(&self, tokens: &Tokens, colon: u64, at: usize) -> Option<&'e [u8]> {
         let start = self.last_before(tokens.first, colon).unwrap_or(self.first);
-        let end =
-            if SPACED { self.last_before(tokens.first_end, colon).unwrap_or(self.first_end) } else { at - 1 };
+        let end = if SPACED {
+            self.last_before(tokens.first_end, colon).unwrap_or(self.first_end)
+        } else {
+            at - 1
+        };
         self.line.get(start + 1..end)
     }
 

@@ -73,7 +73,13 @@ impl Scanner {
         }
     }
 
-    fn value(&mut self, value: &Value<'_>, at: &mut usize, node: NodeId, next: Next) -> Result<Flow, Reason> {
+    fn value(
+        &mut self,
+        value: &Value<'_>,
+        at: &mut usize,
+        node: NodeId,
+        next: Next,
+    ) -> Result<Flow, Reason> {
         let (bytes, start) = (value.bytes, *at);
         let (kind, end) = match bytes.get(start) {
             Some(b'{') => return self.open(value, at, node, Kind::Object),
@@ -101,7 +107,13 @@ impl Scanner {
         Ok(Flow::Go(Next::CommaOrEnd))
     }
 
-    fn open(&mut self, value: &Value<'_>, at: &mut usize, node: NodeId, kind: Kind) -> Result<Flow, Reason> {
+    fn open(
+        &mut self,
+        value: &Value<'_>,
+        at: &mut usize,
+        node: NodeId,
+        kind: Kind,
+    ) -> Result<Flow, Reason> {
         if self.stack.len() >= NESTING_DEPTH_MAX {
             return Err(Reason::TooDeep);
         }
