@@ -1,4 +1,4 @@
-//! What starting costs: `cargo run --release -p tripwasm --example start -- MODULE [RULES...]`.
+//! What starting costs: `cargo run --release -p tripwasm --example start -- MODULE`.
 //!
 //! Prints medians of repeated starts in one process, with compiled code cached.
 
