@@ -1,6 +1,7 @@
 //! From a plan to a finished module: runs the embedded generic guest once and keeps its memory.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tripwasm_bake::{
     BakeError, BakeInstance, GlobalValue, HostError, RULES_SECTION, TESTS_SECTION, append_section,
 };
@@ -74,7 +75,8 @@ struct RunningGuest {
 
 impl RunningGuest {
     fn start(runtime: &Runtime, guest: &[u8]) -> wasmtime::Result<Self> {
-        let module: Module = runtime.cache.load_or_compile(&runtime.engine, guest)?;
+        let module: Module =
+            runtime.cache.load_or_compile(&runtime.engine, guest, &Sha256::digest(guest).into())?;
         let mut store = Store::new(&runtime.engine, ());
         store.set_epoch_deadline(BAKE_TICKS_MAX);
         let instance = Instance::new(&mut store, &module, &[])?;

@@ -2,7 +2,8 @@
 //!
 //! The one place with `unsafe`: wasmtime runs whatever a compiled file holds. A file is loaded only when it lies in a
 //! directory that is ours and closed to others (mode 0700), is a plain file of ours, and carries the hash of its own
-//! content; its name is the hash of the module, the wasmtime version, its settings and the CPU's features.
+//! content; its name is the SHA-256 of the module, the wasmtime version, its settings and the CPU's features. The hash
+//! of the content need not withstand an attacker, who cannot write there: it finds files that were cut off or damaged.
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
@@ -16,7 +17,10 @@ use wasmtime::{Engine, Module};
 
 use crate::CompileCache;
 
-const HASH_BYTES: usize = 32;
+const HASH_BYTES: usize = 16;
+
+/// Bytes looked at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Files kept, newest first: every edit of a rule compiles another module.
 const FILES_MAX: usize = 32;
@@ -35,11 +39,14 @@ pub(crate) trait Compiled: Sized {
     fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Self>;
     fn serialize(&self) -> wasmtime::Result<Vec<u8>>;
     /// Loads what [`Compiled::serialize`] of the same engine gave.
-    fn deserialize(engine: &Engine, trusted: &Trusted) -> wasmtime::Result<Self>;
+    fn deserialize(engine: &Engine, trusted: &Trusted<'_>) -> wasmtime::Result<Self>;
 }
 
-/// Native code that this user's own process compiled; made by [`Cache::read`] alone.
-pub(crate) struct Trusted(Vec<u8>);
+/// A SHA-256.
+pub(crate) type Digest256 = [u8; 32];
+
+/// A file of native code that this user's own process compiled; made by [`trusted`] alone.
+pub(crate) struct Trusted<'a>(&'a Path);
 
 impl Cache {
     /// A cache that cannot be had is a cache that is off: it only saves time.
@@ -51,11 +58,16 @@ impl Cache {
         Cache { directory }
     }
 
-    /// Loads `wasm` compiled, or compiles it and keeps the result.
-    pub(crate) fn load_or_compile<C: Compiled>(&self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<C> {
+    /// Loads `wasm` compiled, or compiles it and keeps the result. `digest` is its SHA-256.
+    pub(crate) fn load_or_compile<C: Compiled>(
+        &self,
+        engine: &Engine,
+        wasm: &[u8],
+        digest: &Digest256,
+    ) -> wasmtime::Result<C> {
         let Some(directory) = &self.directory else { return C::compile(engine, wasm) };
-        let path = directory.join(key::<C>(engine, wasm));
-        if let Some(trusted) = read(&path)
+        let path = directory.join(key::<C>(engine, digest));
+        if let Some(trusted) = trusted(&path)
             && let Ok(compiled) = C::deserialize(engine, &trusted)
         {
             return Ok(compiled);
@@ -85,9 +97,10 @@ mod load {
             Component::serialize(self)
         }
 
-        fn deserialize(engine: &Engine, trusted: &Trusted) -> wasmtime::Result<Self> {
-            // SAFETY: `Trusted` holds only what `serialize` gave in a process of this user.
-            unsafe { Component::deserialize(engine, &trusted.0) }
+        fn deserialize(engine: &Engine, trusted: &Trusted<'_>) -> wasmtime::Result<Self> {
+            // SAFETY: `Trusted` names only what `serialize` gave in a process of this user. Files are replaced whole, never
+            // written to, so what is mapped does not change.
+            unsafe { Component::deserialize_file(engine, trusted.0) }
         }
     }
 
@@ -102,9 +115,9 @@ mod load {
             Module::serialize(self)
         }
 
-        fn deserialize(engine: &Engine, trusted: &Trusted) -> wasmtime::Result<Self> {
-            // SAFETY: `Trusted` holds only what `serialize` gave in a process of this user.
-            unsafe { Module::deserialize(engine, &trusted.0) }
+        fn deserialize(engine: &Engine, trusted: &Trusted<'_>) -> wasmtime::Result<Self> {
+            // SAFETY: as above.
+            unsafe { Module::deserialize_file(engine, trusted.0) }
         }
     }
 }
@@ -122,12 +135,12 @@ impl Hasher for Sha256Hasher {
     }
 }
 
-fn key<C: Compiled>(engine: &Engine, wasm: &[u8]) -> String {
+fn key<C: Compiled>(engine: &Engine, digest: &Digest256) -> String {
     let mut hasher = Sha256Hasher(Sha256::new());
     C::KIND.hash(&mut hasher);
     // wasmtime's version, the settings, the target and the CPU's features.
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.write(wasm);
+    hasher.write(digest);
     format!("{:x}.{EXTENSION}", hasher.0.finalize())
 }
 
@@ -150,24 +163,38 @@ fn is_ours(meta: &fs::Metadata) -> bool {
     meta.uid() == rustix::process::geteuid().as_raw()
 }
 
-fn read(path: &Path) -> Option<Trusted> {
+/// Whether a file is ours and whole. It is mapped afterwards, from a directory that nobody else can write to; its hash
+/// behind the code disturbs nobody.
+fn trusted(path: &Path) -> Option<Trusted<'_>> {
     let no_links = rustix::fs::OFlags::NOFOLLOW.bits();
     let mut file = fs::OpenOptions::new().read(true).custom_flags(no_links as i32).open(path).ok()?;
     let meta = file.metadata().ok()?;
     if !meta.is_file() || !is_ours(&meta) || meta.mode() & 0o022 != 0 {
         return None;
     }
-    let mut content = Vec::new();
-    file.read_to_end(&mut content).ok()?;
-    let code = content.split_off(HASH_BYTES.min(content.len()));
-    (content == Sha256::digest(&code).as_slice()).then_some(Trusted(code))
+    let code = meta.len().checked_sub(HASH_BYTES as u64)?;
+    let found = content_hash(&mut (&mut file).take(code)).ok()?;
+    let mut expected = [0; HASH_BYTES];
+    file.read_exact(&mut expected).ok()?;
+    (found == expected).then_some(Trusted(path))
+}
+
+fn content_hash(content: &mut impl Read) -> std::io::Result<[u8; HASH_BYTES]> {
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match content.read(&mut piece)? {
+            0 => return Ok(hasher.digest128().to_le_bytes()),
+            read => hasher.update(piece.get(..read).unwrap_or_default()),
+        }
+    }
 }
 
 fn write(directory: &Path, path: &Path, code: &[u8]) -> std::io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
     let handle: &mut File = file.as_file_mut();
-    handle.write_all(&Sha256::digest(code))?;
     handle.write_all(code)?;
+    handle.write_all(&content_hash(&mut &*code)?)?;
     file.persist(path)?;
     prune(directory)
 }

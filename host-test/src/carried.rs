@@ -1,6 +1,7 @@
 //! What a module carries beside its code: JSON, compressed, since tests repeat events by the hundred.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Serialize, de::DeserializeOwned};
@@ -20,15 +21,28 @@ pub(crate) fn pack<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     zip.finish().unwrap_or_default()
 }
 
-/// Reads a section of a module; `None` if it was stripped.
-pub(crate) fn find<T: DeserializeOwned>(wasm: &[u8], section: &'static str) -> Result<Option<T>, LoadError> {
-    let data = find_section(wasm, section).map_err(|error| LoadError::NotAModule(error.into()))?;
-    let Some(data) = data else { return Ok(None) };
-    let mut json = Vec::new();
-    let damaged = |source| LoadError::Section { section, source };
-    GzDecoder::new(data)
-        .take(SECTION_BYTES_MAX)
-        .read_to_end(&mut json)
-        .map_err(|error| damaged(serde_json::Error::io(error)))?;
-    serde_json::from_slice(&json).map(Some).map_err(damaged)
+/// A section as it stands in a module. It is unpacked when somebody asks: to run, a module needs none of it.
+#[derive(Clone)]
+pub(crate) struct Section {
+    name: &'static str,
+    packed: Arc<[u8]>,
+}
+
+impl Section {
+    /// A section of a module; `None` if it was stripped.
+    pub(crate) fn find(wasm: &[u8], name: &'static str) -> Result<Option<Section>, LoadError> {
+        let data = find_section(wasm, name).map_err(|error| LoadError::NotAModule(error.into()))?;
+        Ok(data.map(|data| Section { name, packed: data.into() }))
+    }
+
+    /// What it holds.
+    pub(crate) fn unpack<T: DeserializeOwned>(&self) -> Result<T, LoadError> {
+        let mut json = Vec::new();
+        let damaged = |source| LoadError::Section { section: self.name, source };
+        GzDecoder::new(&*self.packed)
+            .take(SECTION_BYTES_MAX)
+            .read_to_end(&mut json)
+            .map_err(|error| damaged(serde_json::Error::io(error)))?;
+        serde_json::from_slice(&json).map_err(damaged)
+    }
 }

@@ -109,12 +109,13 @@ impl Detector {
             let Instance { store, filter } = instance;
             filter.tripwasm_detect_detector().call_close(store, watermark)
         })?;
-        self.note_statistics();
+        self.note_changes();
         Ok(alerts)
     }
 
     /// The module's counts, those of instances that trapped included.
-    pub fn statistics(&self) -> Counts {
+    pub fn statistics(&mut self) -> Counts {
+        self.note_statistics();
         self.totals.sum()
     }
 
@@ -153,7 +154,7 @@ impl Detector {
             let Instance { store, filter } = instance;
             filter.tripwasm_detect_detector().call_learn(store, events)
         })?;
-        self.note_statistics();
+        self.note_changes();
         Ok(lesson)
     }
 
@@ -171,7 +172,6 @@ impl Detector {
                 StateError::OtherRules => "of other rules",
             })
         })?;
-        self.note_statistics();
         self.keep_checkpoint(state.to_vec());
         Ok(lost)
     }
@@ -213,7 +213,11 @@ impl Detector {
     }
 
     fn note_batch(&mut self, events: &[u8]) {
-        self.note_statistics();
+        self.note_changes();
+        // Without windows there is nothing that an instance after a trap would miss.
+        if self.module.info().levels == 0 {
+            return;
+        }
         self.bytes_since_checkpoint += events.len() as u64;
         let last = self.checkpoint.as_ref().map_or(0, |state| state.len() as u64);
         let due = CHECKPOINT_INPUT_BYTES_MIN.max(last.saturating_mul(CHECKPOINT_INPUT_PER_BYTE));
@@ -225,16 +229,26 @@ impl Detector {
 
     /// Near the memory limit the snapshot itself would trap, and take the windows with it.
     fn has_room_for_snapshot(&self) -> bool {
-        self.totals.sum().state_bytes.saturating_mul(2) < self.options.memory_bytes_max as u64
+        self.totals.state_bytes().saturating_mul(2) < self.options.memory_bytes_max as u64
     }
 
     fn keep_checkpoint(&mut self, state: Vec<u8>) {
+        self.note_statistics();
         self.checkpoint = Some(state);
         self.bytes_since_checkpoint = 0;
         self.totals.checkpoint();
     }
 
-    /// Keeps the counts outside, where a trap cannot take them.
+    /// Keeps the counts outside, where a trap cannot take them: behind each batch what changed.
+    fn note_changes(&mut self) {
+        if let Some(Instance { store, filter }) = &mut self.instance
+            && let Ok(changes) = filter.tripwasm_detect_detector().call_changes(store)
+        {
+            self.totals.note_changes(&changes);
+        }
+    }
+
+    /// Keeps all counts outside.
     fn note_statistics(&mut self) {
         if let Some(Instance { store, filter }) = &mut self.instance
             && let Ok(statistics) = filter.tripwasm_detect_detector().call_statistics(store)

@@ -1,10 +1,16 @@
 //! Findings as JSON: the format that other programs read.
 
+use std::ops::Range;
+
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::bindings::detector::{AlertFinding, AlertState, Level, MatchFinding, ModuleInfo, RuleInfo};
+use crate::bindings::detector::{
+    AlertFinding, AlertState, Level, MatchFinding, ModuleInfo, Report, RuleInfo,
+};
 use crate::rfc3339;
+use crate::time::push_rfc3339;
 
 /// Writes findings of one module. Each is one JSON object on one line.
 pub struct FindingFormat {
@@ -18,19 +24,28 @@ impl FindingFormat {
         Ok(FindingFormat { rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// Appends a match and a line break. `source` is the input the event came from, as it was named.
-    pub fn push_match(
-        &self,
-        line: &mut Vec<u8>,
-        found: &MatchFinding,
-        source: &str,
-    ) -> Result<(), serde_json::Error> {
-        push(line, &MatchView { found, source, rule: self.rule(found.rule) })
+    /// Appends the matches of a report, one a line. `source` is the input the events came from, as it was named.
+    pub fn push_matches(&self, lines: &mut Vec<u8>, report: &Report, source: &str) {
+        let source = Value::from(source).to_string();
+        let mut before: Option<(&MatchFinding, Range<usize>)> = None;
+        for found in &report.matches {
+            let start = lines.len();
+            match &before {
+                Some((other, head)) if same_event(other, found) => lines.extend_from_within(head.clone()),
+                _ => push_event(lines, found, report, &source),
+            }
+            before = Some((found, start..lines.len()));
+            let rule = self.rule(found.rule).map_or("null", RawValue::get);
+            lines.extend_from_slice(rule.as_bytes());
+            lines.extend_from_slice(b"}\n");
+        }
     }
 
     /// Appends an alert and a line break.
     pub fn push_alert(&self, line: &mut Vec<u8>, alert: &AlertFinding) -> Result<(), serde_json::Error> {
-        push(line, &AlertView { alert, rule: self.rule(alert.rule) })
+        serde_json::to_writer(&mut *line, &AlertView { alert, rule: self.rule(alert.rule) })?;
+        line.push(b'\n');
+        Ok(())
     }
 
     fn rule(&self, index: u32) -> Option<&RawValue> {
@@ -63,10 +78,53 @@ pub fn state_text(state: AlertState) -> &'static str {
     }
 }
 
-fn push(line: &mut Vec<u8>, view: &impl Serialize) -> Result<(), serde_json::Error> {
-    serde_json::to_writer(&mut *line, view)?;
-    line.push(b'\n');
-    Ok(())
+/// The id of the event that a match of the report is about: UTF-8, unless the module breaks its contract.
+pub fn event_id<'r>(found: &MatchFinding, report: &'r Report) -> Option<&'r [u8]> {
+    let id = report.texts.get(found.id_start as usize..found.id_end as usize);
+    id.filter(|id| !id.is_empty())
+}
+
+fn same_event(one: &MatchFinding, other: &MatchFinding) -> bool {
+    let event = |found: &MatchFinding| (found.event, found.time, found.id_start, found.id_end);
+    event(one) == event(other)
+}
+
+/// What all matches of an event begin with. `source` is a JSON string.
+fn push_event(line: &mut Vec<u8>, found: &MatchFinding, report: &Report, source: &str) {
+    line.extend_from_slice(b"{\"kind\":\"match\",\"event\":");
+    line.extend_from_slice(itoa::Buffer::new().format(found.event).as_bytes());
+    line.extend_from_slice(b",\"event_id\":");
+    match event_id(found, report) {
+        Some(id) => push_text(line, id),
+        None => line.extend_from_slice(b"null"),
+    }
+    line.extend_from_slice(b",\"time\":");
+    push_time(line, found.time);
+    line.extend_from_slice(b",\"source\":");
+    line.extend_from_slice(source.as_bytes());
+    line.extend_from_slice(b",\"rule\":");
+}
+
+fn push_text(line: &mut Vec<u8>, text: &[u8]) {
+    let plain = text.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\');
+    if plain {
+        line.push(b'"');
+        line.extend_from_slice(text);
+        line.push(b'"');
+    } else {
+        line.extend_from_slice(Value::from(String::from_utf8_lossy(text)).to_string().as_bytes());
+    }
+}
+
+fn push_time(line: &mut Vec<u8>, time: Option<i64>) {
+    let start = line.len();
+    line.push(b'"');
+    if time.is_some_and(|time| push_rfc3339(line, time)) {
+        line.push(b'"');
+    } else {
+        line.truncate(start);
+        line.extend_from_slice(b"null");
+    }
 }
 
 /// A rule as findings and `inspect` name it.
@@ -82,25 +140,6 @@ impl Serialize for RuleView<'_> {
         object.serialize_field("level", &rule.level.map(level_text))?;
         object.serialize_field("tags", &rule.tags)?;
         object.serialize_field("author", &rule.author)?;
-        object.end()
-    }
-}
-
-struct MatchView<'a> {
-    found: &'a MatchFinding,
-    source: &'a str,
-    rule: Option<&'a RawValue>,
-}
-
-impl Serialize for MatchView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("match", 6)?;
-        object.serialize_field("kind", "match")?;
-        object.serialize_field("event", &self.found.event)?;
-        object.serialize_field("event_id", &self.found.event_id)?;
-        object.serialize_field("time", &self.found.time.and_then(rfc3339))?;
-        object.serialize_field("source", self.source)?;
-        object.serialize_field("rule", &self.rule)?;
         object.end()
     }
 }
@@ -227,6 +266,44 @@ mod tests {
         let mut line = Vec::new();
         FindingFormat::new(&info()).unwrap().push_alert(&mut line, &alert).unwrap();
         String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn matches_say_what_the_module_said_and_are_json_whatever_that_was() {
+        let texts = b"id-1\"\\\x01\xff\xc3\xa9".to_vec();
+        let at = |event, time, rule, id: Range<u32>| MatchFinding {
+            event,
+            time,
+            rule,
+            id_start: id.start,
+            id_end: id.end,
+        };
+        let matches = vec![
+            at(7, Some(1_688_989_320_120), 0, 0..4),
+            at(7, Some(1_688_989_320_120), 0, 0..4),
+            at(7, Some(1_688_989_320_120), 1, 4..7),
+            at(8, None, 0, 2..2),
+            at(9, Some(i64::MAX), 0, 7..10),
+            at(10, None, 0, 3..99),
+        ];
+        let report = Report { verdicts: Vec::new(), matches, texts, alerts: Vec::new(), remarks: Vec::new() };
+        let mut lines = Vec::new();
+        FindingFormat::new(&info()).unwrap().push_matches(&mut lines, &report, "a\"b");
+        let rule = r#"{"id":null,"name":"r","title":"R","level":null,"tags":[],"author":null}"#;
+        let line = |event: u64, id: &str, time: &str, rule: &str| {
+            format!(
+                "{{\"kind\":\"match\",\"event\":{event},\"event_id\":{id},\"time\":{time},\"source\":\"a\\\"b\",\"rule\":{rule}}}\n"
+            )
+        };
+        let expected = [
+            line(7, "\"id-1\"", "\"2023-07-10T11:42:00.12Z\"", rule),
+            line(7, "\"id-1\"", "\"2023-07-10T11:42:00.12Z\"", rule),
+            line(7, r#""\"\\\u0001""#, "\"2023-07-10T11:42:00.12Z\"", "null"),
+            line(8, "null", "null", rule),
+            line(9, "\"\u{fffd}é\"", "null", rule),
+            line(10, "null", "null", rule),
+        ];
+        assert_eq!(String::from_utf8(lines).unwrap(), expected.concat());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! let module = Module::load(&runtime, &std::fs::read("cloudtrail.wasm")?)?;
 //! let mut detector = Detector::new(&module, DetectorOptions::of(&module))?;
 //! let report = detector.evaluate(b"{\"eventName\":\"StopLogging\"}\n", 0, None)?;
-//! println!("{} findings", report.findings.len());
+//! println!("{} matches", report.matches.len());
 //! # Ok(())
 //! # }
 //! ```

@@ -7,9 +7,10 @@ use wasmtime::component::{Component, Linker};
 use crate::bindings::LogFilterPre;
 use crate::bindings::detector::ModuleInfo;
 use crate::build::RuleTexts;
+use crate::carried::Section;
 use crate::detector::{Instance, Sandbox};
 use crate::rule_test::RuleTest;
-use crate::{LoadError, Runtime, carried};
+use crate::{LoadError, Runtime};
 
 /// A finished module, compiled for this machine and described by itself. Cheap to clone.
 #[derive(Clone)]
@@ -20,8 +21,8 @@ pub struct Module {
     bytes: u64,
     imports: Vec<String>,
     exports: Vec<String>,
-    rule_texts: Option<RuleTexts>,
-    tests: Option<Vec<RuleTest>>,
+    rule_texts: Option<Section>,
+    tests: Option<Section>,
 }
 
 impl Module {
@@ -31,15 +32,14 @@ impl Module {
         if !shape.imports.is_empty() {
             return Err(LoadError::Imports(shape.imports));
         }
-        let encoded;
+        let digest = Sha256::digest(wasm);
         let component = if is_component(wasm) {
-            wasm
+            runtime.cache.load_or_compile(&runtime.engine, wasm, &digest.into())
         } else {
-            encoded = encode_component(wasm)?;
-            &encoded
+            let encoded = encode_component(wasm)?;
+            runtime.cache.load_or_compile(&runtime.engine, &encoded, &Sha256::digest(&encoded).into())
         };
-        let component: Component =
-            runtime.cache.load_or_compile(&runtime.engine, component).map_err(LoadError::NotAModule)?;
+        let component: Component = component.map_err(LoadError::NotAModule)?;
         let instantiate = Linker::new(&runtime.engine)
             .instantiate_pre(&component)
             .and_then(LogFilterPre::new)
@@ -50,12 +50,12 @@ impl Module {
         Ok(Module {
             instantiate,
             info,
-            sha256: format!("{:x}", Sha256::digest(wasm)),
+            sha256: format!("{digest:x}"),
             bytes: wasm.len() as u64,
             imports: shape.imports,
             exports: shape.exports,
-            rule_texts: carried::find(wasm, RULES_SECTION)?,
-            tests: carried::find(wasm, TESTS_SECTION)?,
+            rule_texts: Section::find(wasm, RULES_SECTION)?,
+            tests: Section::find(wasm, TESTS_SECTION)?,
         })
     }
 
@@ -85,12 +85,12 @@ impl Module {
     }
 
     /// The text of its rules, unless it was stripped.
-    pub fn rule_texts(&self) -> Option<&RuleTexts> {
-        self.rule_texts.as_ref()
+    pub fn rule_texts(&self) -> Result<Option<RuleTexts>, LoadError> {
+        self.rule_texts.as_ref().map(Section::unpack).transpose()
     }
 
     /// Its rules' own tests, unless it was stripped.
-    pub fn tests(&self) -> Option<&[RuleTest]> {
-        self.tests.as_deref()
+    pub fn tests(&self) -> Result<Option<Vec<RuleTest>>, LoadError> {
+        self.tests.as_ref().map(Section::unpack).transpose()
     }
 }

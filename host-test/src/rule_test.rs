@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tripwasm_plan::{Logic, Plan, RuleIndex};
 use tripwasm_rules::{ExpectedAlert, ExpectedMatches, TestCase};
 
-use crate::bindings::detector::{AlertFinding, AlertState, Finding};
+use crate::bindings::detector::{AlertFinding, AlertState};
 use crate::{Detector, DetectorError, DetectorOptions, Module, rfc3339};
 
 /// Events of a test may be years apart; none of them is late.
@@ -54,14 +54,11 @@ impl RuleTest {
         let mut matches = Vec::new();
         let mut alerts = Vec::new();
         for (position, event) in (0u64..).zip(&self.case.events) {
-            let before = self.matched(&detector);
+            let before = self.matched(&mut detector);
             let line = format!("{event}\n");
             let report = detector.evaluate(line.as_bytes(), position, None)?;
-            alerts.extend(report.findings.into_iter().filter_map(|finding| match finding {
-                Finding::Alert(alert) => Some(alert),
-                Finding::Match(_) => None,
-            }));
-            if self.matched(&detector) > before {
+            alerts.extend(report.alerts);
+            if self.matched(&mut detector) > before {
                 matches.push(position);
             }
         }
@@ -72,7 +69,7 @@ impl RuleTest {
     }
 
     /// Matches so far; counted by the module, so that rules that report nothing can be tested too.
-    fn matched(&self, detector: &Detector) -> u64 {
+    fn matched(&self, detector: &mut Detector) -> u64 {
         let counts = detector.statistics();
         self.matched_by
             .iter()

@@ -1,6 +1,6 @@
 //! Counts that outlive an instance.
 
-use crate::bindings::detector::{Counts, RuleCounts};
+use crate::bindings::detector::{ChangedCounts, Counts, RuleCounts};
 
 /// The module's counts over all instances of one detector.
 #[derive(Debug, Clone)]
@@ -24,6 +24,24 @@ impl Totals {
     /// The running instance's counts now.
     pub(crate) fn note(&mut self, statistics: Counts) {
         self.current = statistics;
+    }
+
+    /// What changed of the running instance's counts.
+    pub(crate) fn note_changes(&mut self, changes: &ChangedCounts) {
+        self.current.events = changes.events;
+        self.current.future_events = changes.future_events;
+        self.current.without_time = changes.without_time;
+        self.current.state_bytes = changes.state_bytes;
+        for change in &changes.rules {
+            if let Some(counts) = self.current.rules.get_mut(change.rule as usize) {
+                *counts = change.counts;
+            }
+        }
+    }
+
+    /// Memory that the running instance's state takes, as far as it told.
+    pub(crate) fn state_bytes(&self) -> u64 {
+        self.current.state_bytes
     }
 
     /// An instance after a trap will begin with the present counts.

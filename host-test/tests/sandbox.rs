@@ -69,13 +69,13 @@ fn a_module_over_its_memory_limit_traps_and_goes_on() {
     let mut options = DetectorOptions::of(&module);
     options.memory_bytes_max = 16 << 20;
     let mut detector = Detector::new(&module, options).unwrap();
-    assert_eq!(detector.evaluate(HIT, 0, None).unwrap().findings.len(), 1);
+    assert_eq!(detector.evaluate(HIT, 0, None).unwrap().matches.len(), 1);
     let too_much = HIT.repeat((32 << 20) / HIT.len());
     match detector.evaluate(&too_much, 1, None) {
         Err(DetectorError::Trapped(trapped)) => assert!(trapped.reason.contains("16 MiB"), "{trapped}"),
         other => panic!("{other:?}"),
     }
-    assert_eq!(detector.evaluate(HIT, 2, None).unwrap().findings.len(), 1);
+    assert_eq!(detector.evaluate(HIT, 2, None).unwrap().matches.len(), 1);
     assert_eq!(detector.traps(), 1);
     assert_eq!(detector.statistics().rules[0].matched, 2, "counts outlive the instance");
 }
@@ -132,26 +132,30 @@ fn batches_pass_through_a_module_that_traps() {
     std::fs::write(directory.path().join("trap.wasm"), trapping(&core)).unwrap();
     let input = HIT.repeat(1000);
     std::fs::write(directory.path().join("input"), &input).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
-        .current_dir(directory.path())
-        .args([
-            "run",
-            "trap.wasm",
-            "input",
-            "--no-cache",
-            "--batch-bytes",
-            "10000",
-            "--report",
-            "report.json",
-        ])
-        .output()
-        .unwrap();
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{message}");
-    assert!(output.stdout == input, "bytes were changed");
-    assert!(message.contains("trapped in transform"), "{message}");
-    let report = std::fs::read(directory.path().join("report.json")).unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
-    assert!(report["traps"].as_u64() > Some(1), "{report}");
-    assert_eq!(report["events"], 1000);
+    for threads in ["1", "8"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tripwasm"))
+            .current_dir(directory.path())
+            .args([
+                "run",
+                "trap.wasm",
+                "input",
+                "--no-cache",
+                "--batch-bytes",
+                "10000",
+                "--report",
+                "report.json",
+                "--threads",
+                threads,
+            ])
+            .output()
+            .unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{message}");
+        assert!(output.stdout == input, "bytes were changed");
+        assert!(message.contains("trapped in transform"), "{message}");
+        let report = std::fs::read(directory.path().join("report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        assert!(report["traps"].as_u64() > Some(1), "{report}");
+        assert_eq!(report["events"], 1000);
+    }
 }

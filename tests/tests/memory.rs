@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use tripwasm_engine::Detector;
-use tripwasm_engine::finding::{Alert, AlertState, Finding};
+use tripwasm_engine::finding::{Alert, AlertState};
 use tripwasm_plan::{Plan, RuleIndex, Settings};
 use tripwasm_tests::rules::compile_text;
 
@@ -53,10 +53,7 @@ impl Watched {
     fn feed(&mut self, lines: &str) {
         let report = self.detector.evaluate(lines.as_bytes(), self.position, None);
         self.position += lines.lines().count() as u64;
-        self.alerts.extend(report.findings.into_iter().filter_map(|finding| match finding {
-            Finding::Alert(alert) => Some(alert),
-            Finding::Match(_) => None,
-        }));
+        self.alerts.extend(report.alerts);
         self.greatest = self.greatest.max(self.detector.statistics().state_bytes);
     }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tripwasm::{CompileCache, DetectorOptions, Module, Runtime, RuntimeOptions};
-use tripwasm_engine::finding::{Alert, AlertState, Finding};
+use tripwasm_engine::finding::{Alert, AlertState};
 use tripwasm_engine::{Detector, LostState};
 use tripwasm_plan::{Plan, Settings};
 use tripwasm_tests::engines::{Arrival, Engine, Input, LATENESS_UNBOUNDED_MS, Native, Resumed, batches};
@@ -58,11 +58,7 @@ fn after(plan: &Plan, events: &str) -> Detector {
 /// The labels of the correlations with closed alerts, the rest of the events fed and everything closed.
 fn alerts_after(mut detector: Detector) -> Vec<String> {
     let report = detector.evaluate(SECOND_HALF.as_bytes(), 4, None);
-    let found = report.findings.into_iter().filter_map(|finding| match finding {
-        Finding::Alert(alert) => Some(alert),
-        Finding::Match(_) => None,
-    });
-    let alerts: Vec<Alert> = found.chain(detector.close(i64::MAX)).collect();
+    let alerts: Vec<Alert> = report.alerts.into_iter().chain(detector.close(i64::MAX)).collect();
     let closed = alerts.iter().filter(|alert| alert.state == AlertState::Closed);
     let mut labels: Vec<String> =
         closed.map(|alert| detector.rules()[alert.rule.0 as usize].label().to_owned()).collect();

@@ -1,7 +1,7 @@
 //! Values of the engine as values of the contract, and back.
 
 use crate::bindings::exports::tripwasm::detect::detector as wit;
-use tripwasm_engine::finding::{Alert, AlertState, Finding, Match, Reason, Remark};
+use tripwasm_engine::finding::{Alert, AlertState, FlatMatch, Reason, Remark};
 use tripwasm_engine::{Eviction, Mode, Output, Report, VerdictAction};
 use tripwasm_plan::{Action, Correlation, Duplicates, Level, Logic, Rule, RuleIndex, Settings};
 
@@ -66,13 +66,11 @@ pub(crate) fn report(report: Report, rules: &[Rule]) -> wit::Report {
             VerdictAction::Drop => wit::VerdictAction::Drop,
         },
     };
-    let finding = |finding| match finding {
-        Finding::Match(found) => wit::Finding::Match(match_finding(found)),
-        Finding::Alert(found) => wit::Finding::Alert(alert(found, rules)),
-    };
     wit::Report {
         verdicts: report.verdicts.into_iter().map(verdict).collect(),
-        findings: report.findings.into_iter().map(finding).collect(),
+        matches: report.matches.into_iter().map(match_finding).collect(),
+        texts: report.texts.into_bytes(),
+        alerts: report.alerts.into_iter().map(|found| alert(found, rules)).collect(),
         remarks: remarks(&report.remarks),
     }
 }
@@ -147,8 +145,9 @@ fn observations(
     fields.iter().zip(values).map(observation).collect()
 }
 
-fn match_finding(found: Match) -> wit::MatchFinding {
-    wit::MatchFinding { event: found.event, rule: found.rule.0, time: found.time, event_id: found.event_id }
+fn match_finding(found: FlatMatch) -> wit::MatchFinding {
+    let FlatMatch { event, time, rule, id_start, id_end } = found;
+    wit::MatchFinding { event, time, rule: rule.0, id_start, id_end }
 }
 
 pub(crate) fn remarks(remarks: &[Remark]) -> Vec<wit::Remark> {

@@ -1,8 +1,8 @@
 //! The exported interface `detector`.
 
 use crate::bindings::exports::tripwasm::detect::detector::{
-    AlertFinding, ConfigError, Counts, Guest, Lesson, Limits, LostState, Mode, ModuleInfo, Options, Output,
-    Report, RuleCounts, RuleInfo, StateError, Timestamp,
+    AlertFinding, ChangedCounts, ConfigError, Counts, Guest, Lesson, Limits, LostState, Mode, ModuleInfo,
+    Options, Output, Report, RuleChange, RuleCounts, RuleInfo, StateError, Timestamp,
 };
 use crate::{Component, convert, instance};
 use tripwasm_engine::{Detector, limits};
@@ -47,7 +47,13 @@ impl Guest for Component {
                 let report = detector.evaluate(&events, first_event, now);
                 convert::report(report, detector.rules())
             },
-            || Report { verdicts: Vec::new(), findings: Vec::new(), remarks: Vec::new() },
+            || Report {
+                verdicts: Vec::new(),
+                matches: Vec::new(),
+                texts: Vec::new(),
+                alerts: Vec::new(),
+                remarks: Vec::new(),
+            },
         )
     }
 
@@ -103,6 +109,30 @@ impl Guest for Component {
                 watermark: None,
                 state_bytes: 0,
                 evictions: Vec::new(),
+            },
+        )
+    }
+
+    fn changes() -> ChangedCounts {
+        let change =
+            |(rule, counts): &(RuleIndex, _)| RuleChange { rule: rule.0, counts: rule_counts(counts) };
+        instance::with(
+            |detector| {
+                let changes = detector.changes();
+                ChangedCounts {
+                    events: changes.events,
+                    future_events: changes.future,
+                    without_time: changes.without_time,
+                    state_bytes: changes.state_bytes,
+                    rules: changes.rules.iter().map(change).collect(),
+                }
+            },
+            || ChangedCounts {
+                events: 0,
+                future_events: 0,
+                without_time: 0,
+                state_bytes: 0,
+                rules: Vec::new(),
             },
         )
     }

@@ -3,7 +3,7 @@
 use crate::correlate::{
     Correlator, CorrelatorState, Eviction, Fact, LostState, Outcome, RuleStatistics, Watermark,
 };
-use crate::finding::{Alert, Finding, Match, Remark};
+use crate::finding::{Alert, FlatMatch, Match, Remark};
 use crate::line::{LineOutcome, LineReader, correlation};
 use crate::matcher::{CompileError, check_plan};
 use crate::order::sort_by;
@@ -36,10 +36,41 @@ pub struct AlreadyRunning;
 pub struct Report {
     /// Events that are not a plain pass, in order.
     pub verdicts: Vec<Verdict>,
-    /// Matches in order of event, alerts between them.
-    pub findings: Vec<Finding>,
+    /// In order of event, and of the rule for one event.
+    pub matches: Vec<FlatMatch>,
+    /// The ids that matches refer to.
+    pub texts: String,
+    /// Alerts that opened, closed or were withdrawn, in the order in which that happened.
+    pub alerts: Vec<Alert>,
     /// Lines that the host should count.
     pub remarks: Vec<Remark>,
+}
+
+impl Report {
+    /// The matches, each with its id.
+    pub fn matches_with_ids(&self) -> impl Iterator<Item = Match> {
+        self.matches.iter().map(|&FlatMatch { event, time, rule, id_start, id_end }| {
+            let id = self.texts.get(id_start as usize..id_end as usize).filter(|id| !id.is_empty());
+            Match { event, rule, time, event_id: id.map(str::to_owned) }
+        })
+    }
+
+    fn push_matches(&mut self, event: u64, outcome: &LineOutcome) {
+        if outcome.reported.is_empty() {
+            return;
+        }
+        let id_start = self.texts_end();
+        self.texts.push_str(outcome.event_id.as_deref().unwrap_or_default());
+        let id_end = self.texts_end();
+        let time = outcome.time;
+        let matched = outcome.reported.iter();
+        self.matches.extend(matched.map(|&rule| FlatMatch { event, time, rule, id_start, id_end }));
+    }
+
+    /// Ids beyond 4 GiB, which no sandbox holds, would not be found again.
+    fn texts_end(&self) -> u32 {
+        u32::try_from(self.texts.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// What becomes of one event.
@@ -77,6 +108,21 @@ pub struct Statistics {
     pub state_bytes: u64,
     /// The groups given up last, oldest first; at most [`crate::limits::EVICTIONS_TOLD_MAX`].
     pub evictions: Vec<Eviction>,
+}
+
+/// Counts since the detector began, of the rules whose counts changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// Lines seen, rejected ones included.
+    pub events: u64,
+    /// Events whose time was not believed when they came.
+    pub future: u64,
+    /// Events without a usable time.
+    pub without_time: u64,
+    /// Estimate of the memory that correlation state takes.
+    pub state_bytes: u64,
+    /// In no order.
+    pub rules: Vec<(RuleIndex, RuleStatistics)>,
 }
 
 /// What [`Detector::learn`] took in.
@@ -163,11 +209,8 @@ impl Detector {
                 let action = if outcome.drop { VerdictAction::Drop } else { VerdictAction::Tag };
                 report.verdicts.push(Verdict { event, action });
             }
-            for &rule in &outcome.reported {
-                let (time, event_id) = (outcome.time, outcome.event_id.clone());
-                report.findings.push(Finding::Match(Match { event, rule, time, event_id }));
-            }
-            report.findings.extend(outcome.alerts.drain(..).map(Finding::Alert));
+            report.push_matches(event, &outcome);
+            report.alerts.append(&mut outcome.alerts);
         }
         report
     }
@@ -190,6 +233,17 @@ impl Detector {
             watermark: self.watermark.get(self.lateness()),
             state_bytes: self.correlator.ledger.bytes,
             evictions: self.correlator.ledger.evictions.iter().cloned().collect(),
+        }
+    }
+
+    /// Counts of the rules whose counts changed since this was last asked; a restored state is not told.
+    pub fn changes(&mut self) -> Changes {
+        Changes {
+            events: self.events,
+            future: self.watermark.future,
+            without_time: self.without_time,
+            state_bytes: self.correlator.ledger.bytes,
+            rules: self.correlator.take_changed(),
         }
     }
 

@@ -3,6 +3,21 @@
 use crate::wire::{wire_enum, wire_struct};
 use tripwasm_plan::{Decimal, RuleIndex, Timestamp};
 
+/// A match as a batch's [`Report`](crate::Report) holds it: flat, its id a place in the report's texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlatMatch {
+    /// 0-based position of the event in the whole input; blank and rejected lines count.
+    pub event: u64,
+    /// The event's time, if it has a usable one.
+    pub time: Option<Timestamp>,
+    /// The rule.
+    pub rule: RuleIndex,
+    /// Where its id begins.
+    pub id_start: u32,
+    /// Behind its id; equal to `id_start` if it has none.
+    pub id_end: u32,
+}
+
 /// A reported rule holds for an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
@@ -102,15 +117,6 @@ wire_struct!(Alert {
 wire_struct!(EventRef { event, event_id });
 wire_struct!(Observation { values, distinct });
 wire_enum!(AlertState { Open, Closed, Withdrawn });
-
-/// What rules found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// Of a detection rule.
-    Match(Match),
-    /// Of a correlation.
-    Alert(Alert),
-}
 
 /// Something about one line that the host should count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

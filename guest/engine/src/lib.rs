@@ -22,7 +22,7 @@ mod wire;
 pub use correlate::{
     Carried, Entry, EventId, Eviction, Fact, FactError, LostState, Origin, RuleStatistics, Step, Values,
 };
-pub use detector::{AlreadyRunning, Detector, Lesson, Report, Statistics, Verdict, VerdictAction};
+pub use detector::{AlreadyRunning, Changes, Detector, Lesson, Report, Statistics, Verdict, VerdictAction};
 pub use id::alert_id;
 pub use matcher::CompileError;
 pub use sealed::StateError;

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn as_text(path: &str, module: &Module) -> Result<String, std::fmt::Error> {
+fn as_text(path: &str, module: &Module) -> anyhow::Result<String> {
     let info = module.info();
     let mut text = String::new();
     writeln!(text, "{path}")?;
@@ -66,7 +66,7 @@ fn as_text(path: &str, module: &Module) -> Result<String, std::fmt::Error> {
         info.options.lateness_ms / 1000,
         duplicates_text(info.options.duplicates)
     )?;
-    let tests = module.tests().map_or("none carried (stripped)".to_owned(), |tests| tests.len().to_string());
+    let tests = module.tests()?.map_or("none carried (stripped)".to_owned(), |tests| tests.len().to_string());
     writeln!(text, "  tests     {tests}")?;
     writeln!(text, "  fields    {}", info.fields.join(", "))?;
     writeln!(text, "  rules     {}", info.rules.len())?;
@@ -78,7 +78,7 @@ fn as_text(path: &str, module: &Module) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-fn as_json(module: &Module) -> Result<String, serde_json::Error> {
+fn as_json(module: &Module) -> anyhow::Result<String> {
     let info = module.info();
     let object = json!({
         "sha256": module.sha256(),
@@ -101,8 +101,8 @@ fn as_json(module: &Module) -> Result<String, serde_json::Error> {
         "levels": info.levels,
         "fields": info.fields,
         "rules": info.rules.iter().map(rule_json).collect::<Vec<_>>(),
-        "tests": module.tests().map(<[_]>::len),
-        "source": module.rule_texts(),
+        "tests": module.tests()?.map(|tests| tests.len()),
+        "source": module.rule_texts()?,
     });
     Ok(serde_json::to_string_pretty(&object)? + "\n")
 }

@@ -8,7 +8,7 @@ use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, Runtime
 
 use super::Outcome;
 use super::rule_files::counted;
-use super::run::{load, size};
+use super::run::{BATCH_BYTES, load, size};
 use super::state::{self, Restored, StateFile};
 
 const EXAMPLES: &str = "\
@@ -17,9 +17,6 @@ Examples:
   tripwasm run cloudtrail.wasm today.ndjson --state windows.state
 
 Inputs are what `tripwasm run` reads. Learning the same events twice changes nothing.";
-
-/// Bytes handed to the module at a time.
-const BATCH_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::InputError;
-use super::json::{elements, members, skip_space, value_end};
+use super::json::{ScanStop, elements, skip_space, value_end, value_end_with};
 
 /// Envelopes inside envelopes: Kinesis around CloudWatch Logs around EventBridge around an event is the deepest known.
 const DEPTH_MAX: u32 = 8;
@@ -27,10 +27,9 @@ impl Lines {
     pub(super) fn push(&mut self, value: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(value);
-        for byte in self.bytes.iter_mut().skip(start) {
-            if matches!(byte, b'\n' | b'\r') {
-                *byte = b' ';
-            }
+        for byte in self.bytes.get_mut(start..).unwrap_or_default() {
+            // Without a branch, so that many are done at a time.
+            *byte = if matches!(*byte, b'\n' | b'\r') { b' ' } else { *byte };
         }
         self.bytes.push(b'\n');
     }
@@ -53,7 +52,32 @@ enum Envelope<'a> {
 
 /// Whether a whole JSON object wraps events.
 pub(super) fn is_envelope(object: &[u8]) -> bool {
-    !matches!(envelope(object), Envelope::None)
+    !matches!(Telling::read(object).envelope(), Envelope::None)
+}
+
+/// The JSON value that begins at the first byte: looked through once for its end and for what it is.
+pub(super) fn first_value(bytes: &[u8]) -> Result<FirstValue<'_>, ScanStop> {
+    let mut telling = Telling::default();
+    let end = value_end_with(bytes, 0, |key, value| telling.hear(key, value))?;
+    Ok(FirstValue { value: bytes.get(..end).unwrap_or_default(), telling })
+}
+
+/// A whole value, and what its members tell.
+pub(super) struct FirstValue<'a> {
+    value: &'a [u8],
+    telling: Telling<'a>,
+}
+
+impl FirstValue<'_> {
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        self.value.len()
+    }
+
+    /// Takes the events out of it.
+    pub(super) fn unwrap(self, lines: &mut Lines) {
+        unwrap_told(self.value, self.telling, 0, lines);
+    }
 }
 
 /// Takes the events out of a whole JSON value.
@@ -62,12 +86,16 @@ pub(super) fn unwrap(value: &[u8], lines: &mut Lines) {
 }
 
 fn unwrap_at(value: &[u8], depth: u32, lines: &mut Lines) {
+    unwrap_told(value, Telling::read(value), depth, lines);
+}
+
+fn unwrap_told(value: &[u8], telling: Telling<'_>, depth: u32, lines: &mut Lines) {
     if depth >= DEPTH_MAX {
         return lines.push(value);
     }
     let inner = match value.first() {
         Some(b'[') => Envelope::Array(value),
-        Some(b'{') => envelope(value),
+        Some(b'{') => telling.envelope(),
         _ => Envelope::None,
     };
     match inner {
@@ -129,61 +157,52 @@ struct Telling<'a> {
 }
 
 impl<'a> Telling<'a> {
-    fn read(object: &'a [u8]) -> Self {
+    /// Of a whole value; one that is no object tells nothing.
+    fn read(value: &'a [u8]) -> Self {
         let mut telling = Telling::default();
-        for (key, value) in members(object) {
-            let slot = match (key, value.first()) {
-                (b"Records" | b"records" | b"Events", Some(b'[')) => &mut telling.array,
-                (b"logEvents", Some(b'[')) => &mut telling.log_events,
-                (b"detail", Some(b'{')) => &mut telling.detail,
-                (b"message", Some(b'"')) => &mut telling.message,
-                (b"CloudTrailEvent", Some(b'"')) => &mut telling.lookup,
-                (b"kinesis" | b"awslogs", Some(b'{')) => &mut telling.nested,
-                (b"data", Some(b'"')) => &mut telling.data,
-                (b"detail-type", _) => {
-                    telling.detail_type = true;
-                    continue;
-                }
-                (b"eventName", _) => {
-                    telling.event_name = true;
-                    continue;
-                }
-                (b"timestamp", _) => {
-                    telling.timestamp = true;
-                    continue;
-                }
-                (b"recordId", _) => {
-                    telling.record_id = true;
-                    continue;
-                }
-                (b"messageType", _) => {
-                    telling.control = value == br#""CONTROL_MESSAGE""#;
-                    continue;
-                }
-                _ => continue,
-            };
-            telling.twice |= slot.replace(value).is_some();
+        if value.first() == Some(&b'{') {
+            // Where it is malformed, what came before tells.
+            let _ = value_end_with(value, 0, |key, value| telling.hear(key, value));
         }
         telling
     }
-}
 
-fn envelope(object: &[u8]) -> Envelope<'_> {
-    match Telling::read(object) {
-        Telling { twice: true, .. } | Telling { control: true, .. } => Envelope::None,
-        // A Kinesis record has an `eventName` too.
-        Telling { nested: Some(nested), .. } => match Telling::read(nested).data {
-            Some(data) => Envelope::Base64("data", data),
-            None => Envelope::None,
-        },
-        Telling { event_name: true, .. } => Envelope::None,
-        Telling { array: Some(array), .. } => Envelope::Array(array),
-        Telling { log_events: Some(array), .. } => Envelope::Array(array),
-        Telling { detail: Some(detail), detail_type: true, .. } => Envelope::Value(detail),
-        Telling { lookup: Some(text), .. } => Envelope::Text("CloudTrailEvent", text),
-        Telling { message: Some(text), timestamp: true, .. } => Envelope::Text("message", text),
-        Telling { data: Some(data), record_id: true, .. } => Envelope::Base64("data", data),
-        _ => Envelope::None,
+    fn hear(&mut self, key: &[u8], value: &'a [u8]) {
+        let slot = match (key, value.first()) {
+            (b"Records" | b"records" | b"Events", Some(b'[')) => &mut self.array,
+            (b"logEvents", Some(b'[')) => &mut self.log_events,
+            (b"detail", Some(b'{')) => &mut self.detail,
+            (b"message", Some(b'"')) => &mut self.message,
+            (b"CloudTrailEvent", Some(b'"')) => &mut self.lookup,
+            (b"kinesis" | b"awslogs", Some(b'{')) => &mut self.nested,
+            (b"data", Some(b'"')) => &mut self.data,
+            (b"detail-type", _) => return self.detail_type = true,
+            (b"eventName", _) => return self.event_name = true,
+            (b"timestamp", _) => return self.timestamp = true,
+            (b"recordId", _) => return self.record_id = true,
+            (b"messageType", _) => return self.control = value == br#""CONTROL_MESSAGE""#,
+            _ => return,
+        };
+        self.twice |= slot.replace(value).is_some();
+    }
+
+    fn envelope(self) -> Envelope<'a> {
+        match self {
+            Telling { twice: true, .. } | Telling { control: true, .. } => Envelope::None,
+            // A Kinesis record has an `eventName` too.
+            Telling { nested: Some(nested), .. } => match Telling::read(nested).data {
+                Some(data) => Envelope::Base64("data", data),
+                None => Envelope::None,
+            },
+            Telling { event_name: true, .. } => Envelope::None,
+            Telling { array: Some(array), .. } => Envelope::Array(array),
+            Telling { log_events: Some(array), .. } => Envelope::Array(array),
+            Telling { detail: Some(detail), detail_type: true, .. } => Envelope::Value(detail),
+            Telling { lookup: Some(text), .. } => Envelope::Text("CloudTrailEvent", text),
+            Telling { message: Some(text), timestamp: true, .. } => Envelope::Text("message", text),
+            Telling { data: Some(data), record_id: true, .. } => Envelope::Base64("data", data),
+            _ => Envelope::None,
+        }
     }
 }
 

@@ -22,12 +22,27 @@ enum Expected {
 /// The end of the value that begins at `start` or after white space there. Brackets, strings, commas and colons are
 /// checked; the spelling of numbers and literals is not.
 pub(super) fn value_end(bytes: &[u8], start: usize) -> Result<usize, ScanStop> {
+    value_end_with(bytes, start, |_, _| {})
+}
+
+/// As [`value_end`], and tells the members of the value if it is an object: keys (without quotes, escapes kept) and
+/// values.
+pub(super) fn value_end_with<'a>(
+    bytes: &'a [u8],
+    start: usize,
+    mut member: impl FnMut(&'a [u8], &'a [u8]),
+) -> Result<usize, ScanStop> {
     let mut closers: Vec<u8> = Vec::new();
+    let mut key: Option<&[u8]> = None;
+    let mut value_start = start;
     let mut expected = Expected::Value;
     let mut at = start;
     loop {
         at = skip_space(bytes, at);
         let &byte = bytes.get(at).ok_or(ScanStop::Incomplete)?;
+        if expected == Expected::Value && closers.len() == 1 {
+            value_start = at;
+        }
         (at, expected) = match (expected, byte) {
             (Expected::Value | Expected::ElementOrEnd, b'{') => {
                 closers.push(b'}');
@@ -46,15 +61,26 @@ pub(super) fn value_end(bytes: &[u8], start: usize) -> Result<usize, ScanStop> {
             (Expected::Value | Expected::ElementOrEnd, b'"') => {
                 (string_end(bytes, at)?, Expected::CommaOrEnd)
             }
-            (Expected::Key | Expected::KeyOrEnd, b'"') => (string_end(bytes, at)?, Expected::Colon),
+            (Expected::Key | Expected::KeyOrEnd, b'"') => {
+                let end = string_end(bytes, at)?;
+                if closers.len() == 1 {
+                    key = bytes.get(at + 1..end - 1);
+                }
+                (end, Expected::Colon)
+            }
             (Expected::Colon, b':') => (at + 1, Expected::Value),
             (Expected::CommaOrEnd, b',') if closers.last() == Some(&b'}') => (at + 1, Expected::Key),
             (Expected::CommaOrEnd, b',') => (at + 1, Expected::Value),
             (Expected::Value | Expected::ElementOrEnd, _) => (scalar_end(bytes, at)?, Expected::CommaOrEnd),
             _ => return Err(ScanStop::Malformed(at)),
         };
-        if closers.is_empty() && expected == Expected::CommaOrEnd {
-            return Ok(at);
+        if expected == Expected::CommaOrEnd && closers.len() <= 1 {
+            if closers.is_empty() {
+                return Ok(at);
+            }
+            if let (Some(key), Some(value)) = (key.take(), bytes.get(value_start..at)) {
+                member(key, value);
+            }
         }
     }
 }
@@ -68,19 +94,6 @@ pub(super) fn skip_space(bytes: &[u8], at: usize) -> usize {
 /// JSON's white space.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
-/// Keys (without quotes, escapes kept) and values of a whole object; ends early where it is malformed.
-pub(super) fn members(object: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut at = skip_space(object, 0) + 1;
-    std::iter::from_fn(move || {
-        let key_start = skip_separator(object, at);
-        let key_end = string_end(object, key_start).ok()?;
-        let colon = skip_space(object, key_end);
-        let value_start = skip_space(object, colon + 1);
-        at = value_end(object, value_start).ok()?;
-        Some((object.get(key_start + 1..key_end - 1)?, object.get(value_start..at)?))
-    })
 }
 
 /// Values of a whole array; ends early where it is malformed.
@@ -153,10 +166,14 @@ mod tests {
     #[test]
     fn members_and_elements_are_original_bytes() {
         let object = br#"{ "a" : [ 1 , {"x":2} ] , "b":"c" }"#;
-        let found: Vec<_> = members(object).collect();
+        let mut found = Vec::new();
+        value_end_with(object, 0, |key, value| found.push((key, value))).unwrap();
         assert_eq!(found, [(&b"a"[..], &br#"[ 1 , {"x":2} ]"#[..]), (b"b", br#""c""#)]);
+        for none in [&b"[1,{\"a\":2}]"[..], b"{}", b" 1 ", b"{\"a\":"] {
+            let _ = value_end_with(none, 0, |key, _| panic!("{key:?} is no member"));
+        }
         let found: Vec<_> = elements(br#"[ 1 , {"x":2} ]"#).collect();
         assert_eq!(found, [&b"1"[..], br#"{"x":2}"#]);
-        assert_eq!(elements(b"[]").count() + members(b"{}").count(), 0);
+        assert_eq!(elements(b"[]").count(), 0);
     }
 }

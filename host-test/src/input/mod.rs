@@ -5,6 +5,7 @@
 //!
 //! Invariant: nothing is lost. What cannot be read as the form it seemed to be comes out as lines.
 
+mod ahead;
 mod batch;
 mod envelope;
 mod form;
@@ -12,9 +13,11 @@ mod json;
 mod reader;
 mod resume;
 mod source;
+mod spare;
 mod taken;
 
 pub use batch::{Batch, Evaluation, InputError};
 pub use reader::{EventReader, Pace, ReaderOptions};
 pub use source::{Source, SourceBatch, SourceReader, find_sources};
+pub use spare::SpareBuffers;
 pub use taken::Taken;

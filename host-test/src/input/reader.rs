@@ -3,9 +3,11 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::sync::Arc;
 
-use super::envelope::{Lines, unwrap};
+use super::ahead::ReadAhead;
+use super::envelope::{Lines, first_value, unwrap};
 use super::form::{Form, GZIP_MAGIC, Prefix, Told, records_prefix, tell_form};
 use super::json::{ScanStop, skip_separator, skip_space, string_end, value_end};
+use super::spare::SpareBuffers;
 use super::{Batch, Evaluation, InputError};
 
 /// A longer line is never handed to the module: it passes through in pieces, so that memory stays bounded. Four
@@ -41,9 +43,11 @@ pub enum Pace {
 pub struct EventReader {
     input: Box<dyn Read + Send>,
     options: ReaderOptions,
+    spare: SpareBuffers,
+    /// Read into; what stands at `start..filled` has been read and not been given out.
     buffer: Vec<u8>,
-    /// What stands before this in the buffer has been given out.
     start: usize,
+    filled: usize,
     bytes_read: u64,
     ended: bool,
     form: Option<Form>,
@@ -79,6 +83,11 @@ enum Step {
 impl EventReader {
     /// Reads plain or gzip bytes.
     pub fn new(input: Box<dyn Read + Send>, options: ReaderOptions) -> Self {
+        EventReader::with_spare(input, options, SpareBuffers::default())
+    }
+
+    /// As [`EventReader::new`], with buffers that whoever is done with a batch gives back.
+    pub fn with_spare(input: Box<dyn Read + Send>, options: ReaderOptions, spare: SpareBuffers) -> Self {
         let mut input = BufReader::with_capacity(READ_BYTES, input);
         let mut problems = Vec::new();
         let zipped = match input.fill_buf() {
@@ -89,12 +98,14 @@ impl EventReader {
             }
         };
         let input: Box<dyn Read + Send> =
-            if zipped { Box::new(flate2::bufread::MultiGzDecoder::new(input)) } else { Box::new(input) };
+            if zipped { unzipped(input, &mut problems) } else { Box::new(input) };
         EventReader {
             input,
             options,
+            spare,
             buffer: Vec::new(),
             start: 0,
+            filled: 0,
             bytes_read: 0,
             ended: !problems.is_empty(),
             form: None,
@@ -125,27 +136,35 @@ impl EventReader {
             if let Some(form) = self.form {
                 return form;
             }
-            match tell_form(&self.buffer, self.ended) {
-                Told::Form(form) if self.ended || !self.buffer.is_empty() => self.form = Some(form),
+            match tell_form(self.rest(), self.ended) {
+                Told::Form(form) if self.ended || !self.rest().is_empty() => self.form = Some(form),
                 _ => self.fill(),
             }
         }
     }
 
     fn rest(&self) -> &[u8] {
-        self.buffer.get(self.start..).unwrap_or_default()
+        self.buffer.get(self.start..self.filled).unwrap_or_default()
     }
 
-    /// Reads once more, about as much as is waiting, so that repeated scans of one long value stay linear.
+    /// Reads once more: what a batch lacks, or about as much as is waiting, so that repeated scans of one long value
+    /// stay linear.
     fn fill(&mut self) {
-        self.buffer.drain(..self.start);
-        self.start = 0;
-        let length = self.buffer.len();
-        let wanted =
-            READ_BYTES.max(length).max(self.options.batch_bytes.saturating_sub(length)).min(LINE_BYTES_MAX);
-        self.buffer.resize(length + wanted, 0);
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.start = 0;
+        }
+        let lacking = match self.options.batch_bytes.saturating_sub(self.filled) {
+            0 => self.filled,
+            lacking => lacking,
+        };
+        let end = self.filled + lacking.max(READ_BYTES).min(LINE_BYTES_MAX);
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
         let read = loop {
-            match self.input.read(self.buffer.get_mut(length..).unwrap_or_default()) {
+            match self.input.read(self.buffer.get_mut(self.filled..end).unwrap_or_default()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.problems.push(InputError::Read { bytes: self.bytes_read, source: Arc::new(error) });
@@ -154,7 +173,7 @@ impl EventReader {
                 Ok(read) => break read,
             }
         };
-        self.buffer.truncate(length + read);
+        self.filled += read;
         self.bytes_read += read as u64;
         self.ended |= read == 0;
     }
@@ -200,13 +219,30 @@ impl EventReader {
     }
 
     fn take(&mut self, length: usize, lines: u64, evaluation: Evaluation) -> Batch {
-        let bytes = self.rest().get(..length).unwrap_or_default().to_vec();
-        self.start += bytes.len();
+        let end = self.start + length;
+        let bytes = if self.start == 0 && length >= self.filled - length {
+            // The lines leave in the buffer they were read into; only the rest behind them moves.
+            let mut next = self.spare.take();
+            let rest = self.filled - end;
+            next.resize(next.len().max(rest), 0);
+            if let (Some(to), Some(from)) = (next.get_mut(..rest), self.buffer.get(end..self.filled)) {
+                to.copy_from_slice(from);
+            }
+            let mut bytes = std::mem::replace(&mut self.buffer, next);
+            bytes.truncate(end);
+            self.filled = rest;
+            bytes
+        } else {
+            let bytes = self.rest().get(..length).unwrap_or_default().to_vec();
+            self.start = end;
+            bytes
+        };
         Batch { bytes, lines, evaluation, problems: Vec::new() }
     }
 
     fn document_batch(&mut self) -> Batch {
-        let mut lines = Lines::default();
+        let mut lines = Lines { bytes: self.spare.take(), problems: Vec::new() };
+        lines.bytes.clear();
         while lines.bytes.len() < self.options.batch_bytes {
             match self.step(&mut lines) {
                 Step::Advanced => {}
@@ -232,8 +268,8 @@ impl EventReader {
 
     fn step(&mut self, lines: &mut Lines) -> Step {
         self.start = match self.place {
-            Place::Elements(_) => skip_separator(&self.buffer, self.start),
-            Place::Between | Place::AfterRecords => skip_space(&self.buffer, self.start),
+            Place::Elements(_) => self.start + skip_separator(self.rest(), 0),
+            Place::Between | Place::AfterRecords => self.start + skip_space(self.rest(), 0),
         };
         let Some(&byte) = self.rest().first() else { return Step::NeedsMore };
         match (self.place, byte) {
@@ -260,11 +296,12 @@ impl EventReader {
     }
 
     fn element(&mut self, lines: &mut Lines) -> Step {
-        match value_end(self.rest(), 0) {
+        match first_value(self.rest()) {
             // A number at the end of the buffer may go on.
-            Ok(end) if end == self.rest().len() && !self.ended => Step::NeedsMore,
-            Ok(end) => {
-                unwrap(self.rest().get(..end).unwrap_or_default(), lines);
+            Ok(value) if value.len() == self.rest().len() && !self.ended => Step::NeedsMore,
+            Ok(value) => {
+                let end = value.len();
+                value.unwrap(lines);
                 self.start += end;
                 Step::Advanced
             }
@@ -283,9 +320,10 @@ impl EventReader {
             Prefix::Short if !self.ended => return Step::NeedsMore,
             Prefix::Short | Prefix::IsNot => {}
         }
-        match value_end(self.rest(), 0) {
-            Ok(end) => {
-                unwrap(self.rest().get(..end).unwrap_or_default(), lines);
+        match first_value(self.rest()) {
+            Ok(value) => {
+                let end = value.len();
+                value.unwrap(lines);
                 self.start += end;
                 Step::Advanced
             }
@@ -335,6 +373,16 @@ impl EventReader {
             }
             None if self.rest().len() >= LINE_BYTES_MAX => Step::Broken,
             None => Step::NeedsMore,
+        }
+    }
+}
+
+fn unzipped(input: BufReader<Box<dyn Read + Send>>, problems: &mut Vec<InputError>) -> Box<dyn Read + Send> {
+    match ReadAhead::new(flate2::bufread::MultiGzDecoder::new(input)) {
+        Ok(ahead) => Box::new(ahead),
+        Err(error) => {
+            problems.push(InputError::Read { bytes: 0, source: Arc::new(error) });
+            Box::new(std::io::empty())
         }
     }
 }

@@ -5,15 +5,38 @@ use std::path::Path;
 
 use super::source::{Opened, Rereading, open_error};
 use super::taken::{Recognition, Tracker};
-use super::{Batch, EventReader, InputError, Pace, ReaderOptions, Source, Taken};
+use super::{Batch, EventReader, InputError, Pace, ReaderOptions, Source, SpareBuffers, Taken};
 
 /// Bytes of a stream's first lines that are kept until it is known; a stream with longer ones counts as another one.
 const KEPT_BYTES_MAX: usize = 64 << 20;
 
+/// Whether it is kept track of how far an input is read; that hashes every byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tracking {
+    On,
+    Off,
+}
+
+/// How inputs are read.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub(super) batch_bytes: usize,
+    pub(super) tracking: Tracking,
+    pub(super) spare: SpareBuffers,
+}
+
+impl Reading {
+    fn open(&self, source: &Source) -> std::io::Result<(EventReader, Pace, Rereading)> {
+        let Opened { input, pace, rereading } = source.open()?;
+        let options = ReaderOptions { batch_bytes: self.batch_bytes, pace };
+        Ok((EventReader::with_spare(input, options, self.spare.clone()), pace, rereading))
+    }
+}
+
 /// Reads one input, without the lines that were taken before.
 pub(super) struct ResumedReader {
     source: Source,
-    batch_bytes: usize,
+    reading: Reading,
     reader: EventReader,
     pace: Pace,
     rereading: Rereading,
@@ -25,12 +48,12 @@ pub(super) struct ResumedReader {
 
 impl ResumedReader {
     /// `before` is how far the input was read; an input that turns out to be another one is read from its beginning.
-    pub(super) fn open(source: Source, before: Option<Taken>, batch_bytes: usize) -> std::io::Result<Self> {
-        let Opened { input, pace, rereading } = source.open()?;
+    pub(super) fn open(source: Source, before: Option<Taken>, reading: Reading) -> std::io::Result<Self> {
+        let (reader, pace, rereading) = reading.open(&source)?;
         Ok(ResumedReader {
             source,
-            batch_bytes,
-            reader: EventReader::new(input, ReaderOptions { batch_bytes, pace }),
+            reading,
+            reader,
             pace,
             rereading,
             tracker: Tracker::new(rereading),
@@ -50,7 +73,9 @@ impl ResumedReader {
             None if skipped > 0 || !problems.is_empty() => Batch::default(),
             None => return None,
         };
-        self.tracker.take(&batch.bytes, batch.lines);
+        if self.reading.tracking == Tracking::On {
+            self.tracker.take(&batch.bytes, batch.lines);
+        }
         problems.append(&mut batch.problems);
         batch.problems = problems;
         Some((batch, skipped))
@@ -113,11 +138,8 @@ impl ResumedReader {
         // They come up again.
         problems.clear();
         self.kept.clear();
-        match self.source.open() {
-            Ok(Opened { input, pace, .. }) => {
-                let options = ReaderOptions { batch_bytes: self.batch_bytes, pace };
-                self.reader = EventReader::new(input, options);
-            }
+        match self.reading.open(&self.source) {
+            Ok((reader, ..)) => self.reader = reader,
             Err(error) => problems.push(open_error(Path::new(&self.source.name()), error)),
         }
     }

@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::resume::ResumedReader;
-use super::{Batch, InputError, Pace, Taken};
+use super::resume::{Reading, ResumedReader, Tracking};
+use super::{Batch, InputError, Pace, SpareBuffers, Taken};
 
 /// One input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,32 +122,42 @@ pub struct SourceBatch {
     pub pace: Pace,
     /// Lines skipped since the last batch, because they were read before.
     pub skipped: u64,
-    /// How far the input is read with this batch.
+    /// How far the input is read with this batch; of a reader that can be [resumed](SourceReader::resume) only.
     pub taken: Taken,
 }
 
 /// Reads inputs one after the other. An input that cannot be opened gives an empty batch that says so.
 pub struct SourceReader {
     waiting: VecDeque<(usize, Source, Option<Taken>)>,
-    batch_bytes: usize,
+    reading: Reading,
     current: Option<(usize, Arc<str>, ResumedReader)>,
 }
 
 impl SourceReader {
     /// Reads all of each input and cuts into batches of `batch_bytes`.
     pub fn new(sources: Vec<Source>, batch_bytes: usize) -> Self {
-        Self::resume(sources.into_iter().map(|source| (source, None)).collect(), batch_bytes)
+        Self::with(sources.into_iter().map(|source| (source, None)).collect(), batch_bytes, Tracking::Off)
     }
 
     /// As [`SourceReader::new`], but skips what was taken of an input before. An input that is not the same any more
     /// is read from its beginning.
     pub fn resume(sources: Vec<(Source, Option<Taken>)>, batch_bytes: usize) -> Self {
+        Self::with(sources, batch_bytes, Tracking::On)
+    }
+
+    /// Where to give buffers of batches back.
+    pub fn spare_buffers(&self) -> SpareBuffers {
+        self.reading.spare.clone()
+    }
+
+    fn with(sources: Vec<(Source, Option<Taken>)>, batch_bytes: usize, tracking: Tracking) -> Self {
         let waiting = sources
             .into_iter()
             .enumerate()
             .map(|(number, (source, before))| (number, source, before))
             .collect();
-        SourceReader { waiting, batch_bytes, current: None }
+        let reading = Reading { batch_bytes, tracking, spare: SpareBuffers::default() };
+        SourceReader { waiting, reading, current: None }
     }
 }
 
@@ -170,7 +180,7 @@ impl Iterator for SourceReader {
             }
             let (number, source, before) = self.waiting.pop_front()?;
             let name: Arc<str> = source.name().into();
-            match ResumedReader::open(source, before.clone(), self.batch_bytes) {
+            match ResumedReader::open(source, before.clone(), self.reading.clone()) {
                 Ok(reader) => self.current = Some((number, name, reader)),
                 Err(error) => {
                     self.current = None;

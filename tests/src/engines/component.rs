@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tripwasm::bindings::detector as wit;
 use tripwasm::build::{Carried, Target, build};
+use tripwasm::finding::event_id;
 use tripwasm::{CompileCache, Detector, DetectorOptions, LoadError, Module, Runtime, RuntimeOptions};
 use tripwasm_engine::RuleStatistics;
 use tripwasm_engine::finding::{Alert, AlertState, EventRef, Match, Observation, Reason, Remark};
@@ -40,12 +41,8 @@ impl Engine for Component {
         for (batch, first_event) in with_positions(input.batches) {
             let report = detector.evaluate(batch, first_event, None)?;
             outcome.remarks.extend(report.remarks.iter().map(remark));
-            for finding in report.findings {
-                match finding {
-                    wit::Finding::Match(found) => outcome.matches.push(matched(found)),
-                    wit::Finding::Alert(found) => alerts.push(alert(found)),
-                }
-            }
+            outcome.matches.extend(report.matches.iter().map(|found| matched(found, &report)));
+            alerts.extend(report.alerts.into_iter().map(alert));
         }
         alerts.extend(detector.close(i64::MAX)?.into_iter().map(alert));
         ensure!(detector.traps() == 0, "the module trapped");
@@ -107,8 +104,9 @@ fn counts(counts: &wit::RuleCounts) -> RuleStatistics {
     }
 }
 
-fn matched(found: wit::MatchFinding) -> Match {
-    Match { event: found.event, rule: RuleIndex(found.rule), time: found.time, event_id: found.event_id }
+fn matched(found: &wit::MatchFinding, report: &wit::Report) -> Match {
+    let event_id = event_id(found, report).map(|id| String::from_utf8_lossy(id).into_owned());
+    Match { event: found.event, rule: RuleIndex(found.rule), time: found.time, event_id }
 }
 
 /// An alert in the engine's words.

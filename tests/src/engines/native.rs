@@ -3,7 +3,6 @@
 use super::{Arrival, Engine, Input, Run, closed, opened, with_positions};
 use anyhow::{Result, ensure};
 use tripwasm_engine::Detector;
-use tripwasm_engine::finding::Finding;
 use tripwasm_engine::reference::Outcome;
 use tripwasm_plan::{Plan, Settings, Timestamp};
 
@@ -65,13 +64,9 @@ fn observe(
     }
     for (batch, first_event) in with_positions(input.batches) {
         let report = detector.evaluate(batch, first_event, None);
+        outcome.matches.extend(report.matches_with_ids());
         outcome.remarks.extend(report.remarks);
-        for finding in report.findings {
-            match finding {
-                Finding::Match(found) => outcome.matches.push(found),
-                Finding::Alert(alert) => alerts.push(alert),
-            }
-        }
+        alerts.extend(report.alerts);
         detector = between(detector)?;
     }
     alerts.extend(detector.close(Timestamp::MAX));

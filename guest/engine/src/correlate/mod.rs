@@ -239,11 +239,17 @@ impl Correlator {
 
     /// Counts per rule, with the number of groups held now.
     pub(crate) fn statistics(&self) -> Vec<RuleStatistics> {
-        let with_groups = |(statistics, cell): (&RuleStatistics, &Option<Cell>)| RuleStatistics {
-            groups: cell.as_ref().map_or(0, |cell| cell.store.len() as u64),
-            ..*statistics
-        };
         self.ledger.rules.iter().zip(&self.cells).map(with_groups).collect()
+    }
+
+    /// The same of the rules whose counts changed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> Vec<(RuleIndex, RuleStatistics)> {
+        let changed = self.ledger.take_changed();
+        let counts = |rule: RuleIndex| {
+            let at = rule.0 as usize;
+            Some((rule, with_groups((self.ledger.rules.get(at)?, self.cells.get(at)?))))
+        };
+        changed.into_iter().filter_map(counts).collect()
     }
 
     /// Estimate of the memory that one group of a correlation takes at most behind the watermark.
@@ -290,6 +296,10 @@ fn terms<'s>(spec: &'s Spec, began: Option<Timestamp>, settings: &Settings) -> T
     let learn = spec.correlation.learn_ms.map(|ms| Timestamp::try_from(ms).unwrap_or(Timestamp::MAX));
     let from = settings.learn_from.or(began);
     Terms { spec, learns_until: from.zip(learn).map(|(from, learn)| from.saturating_add(learn)) }
+}
+
+fn with_groups((statistics, cell): (&RuleStatistics, &Option<Cell>)) -> RuleStatistics {
+    RuleStatistics { groups: cell.as_ref().map_or(0, |cell| cell.store.len() as u64), ..*statistics }
 }
 
 fn give_up(cell: &mut Cell, slot: SlotId, settings: &Settings, ledger: &mut Ledger, out: &mut Outcome) {

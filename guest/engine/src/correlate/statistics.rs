@@ -44,17 +44,36 @@ pub(crate) struct Ledger {
     pub(crate) evictions: VecDeque<Eviction>,
     /// Estimate of the memory that groups take.
     pub(crate) bytes: u64,
+    /// Rules whose counts were touched since they were last told, each once, and the same rule by rule.
+    changed: Vec<RuleIndex>,
+    is_changed: Vec<bool>,
     /// Counts of a rule that is not there.
     nobody: RuleStatistics,
 }
 
 impl Ledger {
     pub(super) fn new(rules: usize) -> Ledger {
-        Ledger { rules: vec![RuleStatistics::default(); rules], ..Ledger::default() }
+        let (counts, is_changed) = (vec![RuleStatistics::default(); rules], vec![false; rules]);
+        Ledger { rules: counts, is_changed, ..Ledger::default() }
     }
 
     pub(crate) fn of(&mut self, rule: usize) -> &mut RuleStatistics {
+        if let Some(is_changed) = self.is_changed.get_mut(rule)
+            && !core::mem::replace(is_changed, true)
+        {
+            self.changed.push(RuleIndex(rule as u32));
+        }
         self.rules.get_mut(rule).unwrap_or(&mut self.nobody)
+    }
+
+    /// The rules whose counts were touched since this was last asked.
+    pub(super) fn take_changed(&mut self) -> Vec<RuleIndex> {
+        for rule in &self.changed {
+            if let Some(is_changed) = self.is_changed.get_mut(rule.0 as usize) {
+                *is_changed = false;
+            }
+        }
+        core::mem::take(&mut self.changed)
     }
 
     pub(super) fn note_eviction(&mut self, rule: RuleIndex, group: Vec<String>) {

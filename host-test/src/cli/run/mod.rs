@@ -7,8 +7,10 @@ mod saving;
 mod sink;
 mod stream;
 mod summary;
+mod workers;
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -80,6 +82,10 @@ pub(super) struct Arguments {
     /// Write the statistics to a file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Evaluate so many batches at a time; the processors there are, if not given. Rules with windows are evaluated by
+    /// one thread, whatever this says: reading and writing go on beside it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
     /// No progress and no statistics on standard error
     #[arg(long)]
     quiet: bool,
@@ -87,8 +93,21 @@ pub(super) struct Arguments {
     #[arg(long)]
     no_cache: bool,
     /// Bytes handed to the module at a time; results do not depend on it
-    #[arg(long, value_name = "N", hide = true, default_value_t = 1 << 20)]
+    #[arg(long, value_name = "N", hide = true, default_value_t = BATCH_BYTES)]
     batch_bytes: usize,
+}
+
+/// Bytes handed to the module at a time: what is copied in and out of the sandbox stays in a processor's own cache.
+pub(super) const BATCH_BYTES: usize = 256 << 10;
+
+/// More threads than one reader feeds.
+const THREADS_MAX: usize = 16;
+
+impl Arguments {
+    fn threads(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        self.threads.map_or_else(processors, usize::from).min(THREADS_MAX)
+    }
 }
 
 /// What goes to standard output.
@@ -129,16 +148,21 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     };
     let sink = Sink::open(&module, arguments.mode, arguments.alerts.as_deref(), opening)?;
     let progress = progress::Progress::new(!arguments.quiet, &sources);
-    let (saver, sources) = match restored {
+    let batch_bytes = arguments.batch_bytes.max(1);
+    let (saver, reader) = match restored {
         Some(Restored { file, record, lost, .. }) => {
             state::warn_of_lost(&lost);
             let (saver, sources) = Saver::new(file, record, sources, arguments.state_every);
-            (Some(saver), sources)
+            (Some(saver), SourceReader::resume(sources, batch_bytes))
         }
-        None => (None, sources.into_iter().map(|source| (source, None)).collect()),
+        None => (None, SourceReader::new(sources, batch_bytes)),
     };
-    let reader = SourceReader::resume(sources, arguments.batch_bytes.max(1));
-    match pass(Stream::new(detector, sink, progress, saver), reader, &module, &arguments) {
+    let mut detectors = vec![detector];
+    let events_stand_alone = module.info().levels == 0 && saver.is_none();
+    while events_stand_alone && detectors.len() < arguments.threads() {
+        detectors.push(Detector::new(&module, options(&module, &arguments))?);
+    }
+    match pass(Stream::new(detectors, sink, progress, saver)?, reader, &module, &arguments) {
         // Everything was in order until the stream began.
         Err(error) if !is_closed_pipe(&error) => {
             eprintln!("error: {error:#}");
@@ -190,6 +214,11 @@ pub(super) fn load(runtime: &Runtime, path: &Path) -> anyhow::Result<Module> {
 
 fn duration(text: &str) -> Result<Duration, DurationError> {
     quantity::duration_ms(text).map(Duration::from_millis)
+}
+
+/// The wall clock, in milliseconds since 1970.
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 fn timestamp(text: &str) -> Result<i64, &'static str> {

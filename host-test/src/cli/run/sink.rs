@@ -1,28 +1,30 @@
 //! Where results go: standard output and the file of alerts.
 
 use std::fs::File;
-use std::io::{BufWriter, Stdout, Write};
+use std::io::{BufWriter, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
 use anyhow::Context;
 use tripwasm::Module;
-use tripwasm::bindings::detector::{AlertFinding, AlertState, Finding};
+use tripwasm::bindings::detector::{AlertFinding, AlertState, Report};
 use tripwasm::finding::FindingFormat;
 
 use super::Mode;
 use super::cut_line::{self, Opening};
 
-/// Large writes: standard output is often a file or a fast pipe.
-const OUTPUT_BUFFER_BYTES: usize = 1 << 20;
+/// What is longer, as a batch's events are, is written at once from where it stands.
+const OUTPUT_BUFFER_BYTES: usize = 64 << 10;
 
 /// Where results go.
 pub(super) struct Sink {
     pub(super) mode: Mode,
     format: FindingFormat,
-    output: BufWriter<Stdout>,
+    /// Standard output, past the standard library's search for line breaks.
+    output: BufWriter<File>,
     alerts: Option<Alerts>,
-    line: Vec<u8>,
+    /// Findings on their way out.
+    lines: Vec<u8>,
     /// The last line written has no line break yet: the end of an input without one.
     open_line: bool,
 }
@@ -66,12 +68,13 @@ impl Sink {
                 Some(Alerts::File(BufWriter::new(file)))
             }
         };
+        let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
         Ok(Sink {
             mode,
             format: FindingFormat::new(module.info())?,
-            output: BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, std::io::stdout()),
+            output: BufWriter::with_capacity(OUTPUT_BUFFER_BYTES, output),
             alerts,
-            line: Vec::new(),
+            lines: Vec::new(),
             open_line: opening == Opening::GoOn && cut_line::ends_standard_output(),
         })
     }
@@ -87,42 +90,37 @@ impl Sink {
         Ok(())
     }
 
-    /// Writes findings in mode `findings`.
-    pub(super) fn findings(&mut self, findings: &[Finding], source: &str) -> anyhow::Result<()> {
-        for finding in findings {
-            match finding {
-                Finding::Match(found) => {
-                    self.line.clear();
-                    self.format.push_match(&mut self.line, found, source)?;
-                    self.output_line()?;
-                }
-                Finding::Alert(alert) => self.alert(alert)?,
-            }
+    /// Writes the matches of a report in mode `findings`.
+    pub(super) fn matches(&mut self, report: &Report, source: &str) -> anyhow::Result<()> {
+        if report.matches.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.lines.clear();
+        self.format.push_matches(&mut self.lines, report, source);
+        self.output_lines()
     }
 
     /// Writes an alert where alerts go.
     pub(super) fn alert(&mut self, alert: &AlertFinding) -> anyhow::Result<()> {
-        self.line.clear();
-        self.format.push_alert(&mut self.line, alert)?;
+        self.lines.clear();
+        self.format.push_alert(&mut self.lines, alert)?;
         if self.mode == Mode::Findings {
-            self.output_line()?;
+            self.output_lines()?;
         }
         // An open alert rides on the event that opened it.
         if alert.state != AlertState::Open
             && let Some(alerts) = &mut self.alerts
         {
-            alerts.write_all(&self.line).context("cannot write alerts")?;
+            alerts.write_all(&self.lines).context("cannot write alerts")?;
         }
         Ok(())
     }
 
-    fn output_line(&mut self) -> anyhow::Result<()> {
+    fn output_lines(&mut self) -> anyhow::Result<()> {
         if std::mem::take(&mut self.open_line) {
             self.output.write_all(b"\n")?;
         }
-        self.output.write_all(&self.line)?;
+        self.output.write_all(&self.lines)?;
         Ok(())
     }
 

@@ -1,11 +1,12 @@
-//! The stream: batches from a reading thread through the module to the sink.
+//! The stream: batches from a reading thread through the module's threads to the sink, in order.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use tripwasm::bindings::detector::{self, AlertFinding, Counts, Finding, Reason, Remark};
-use tripwasm::input::{Evaluation, Pace, SourceBatch, SourceReader};
+use tripwasm::bindings::detector::{AlertFinding, Counts, Reason, Remark};
+use tripwasm::input::{Evaluation, Pace, SourceBatch, SourceReader, SpareBuffers};
 use tripwasm::{Detector, DetectorError};
 
 use super::super::is_closed_pipe;
@@ -14,9 +15,10 @@ use super::progress::Progress;
 use super::saving::Saver;
 use super::sink::{LinePosition, Sink};
 use super::summary::Summary;
+use super::workers::{Done, Job, Outcome, Workers};
 
-/// Batches that reading may be ahead of the module.
-const BATCHES_AHEAD: usize = 4;
+/// Batches on their way beside those that are being evaluated: one is read, one waits, one is written.
+const BATCHES_AHEAD: usize = 3;
 
 /// What a shell reports of a process that SIGINT ended.
 const INTERRUPTED_EXIT_CODE: i32 = 130;
@@ -24,8 +26,9 @@ const INTERRUPTED_EXIT_CODE: i32 = 130;
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// What the stream waits for.
-enum Arrival {
-    Batch(SourceBatch),
+enum Event {
+    Arrived(SourceBatch),
+    Evaluated(Done),
     /// Nothing came for a while.
     Silence,
     /// No input is left.
@@ -45,77 +48,168 @@ pub(super) enum Ending {
 
 /// Everything that passes between input and output.
 pub(super) struct Stream {
-    detector: Detector,
+    workers: Workers,
     sink: Sink,
     progress: Progress,
     saver: Option<Saver>,
     summary: Summary,
-    /// Position of the next event in the whole input; goes on where saved state ended.
-    position: u64,
+    lateness_ms: u64,
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+    /// Events that came while only evaluated batches were waited for.
+    waiting: VecDeque<Event>,
+    /// Where the next batch to be evaluated begins.
+    given: Place,
+    /// Where the next batch to be written begins.
+    written: Place,
+    /// Evaluated before their turn, by number.
+    early: BTreeMap<u64, Done>,
     /// The module's counts at the start.
-    before: Counts,
+    before: Option<Counts>,
     in_long_line: bool,
     started: Instant,
 }
 
+/// A place between two batches.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Number of the batch behind it.
+    batch: u64,
+    /// Position of its first event in the whole input; goes on where saved state ended.
+    position: u64,
+}
+
+impl Place {
+    fn pass(&mut self, lines: u64) {
+        self.batch += 1;
+        self.position += lines;
+    }
+}
+
 impl Stream {
-    pub(super) fn new(detector: Detector, sink: Sink, progress: Progress, saver: Option<Saver>) -> Self {
-        let before = detector.statistics();
-        Stream {
-            detector,
+    /// Several detectors evaluate batches at a time; where windows keep state there has to be one.
+    pub(super) fn new(
+        detectors: Vec<Detector>,
+        sink: Sink,
+        progress: Progress,
+        saver: Option<Saver>,
+    ) -> anyhow::Result<Self> {
+        let lateness_ms = detectors.first().map_or(0, |detector| detector.options().options.lateness_ms);
+        let (sender, events) = channel();
+        let workers = Workers::start(detectors, sink.mode, &sender, Event::Evaluated)?;
+        let begin = Place { batch: 0, position: saver.as_ref().map_or(0, Saver::position) };
+        Ok(Stream {
+            before: workers.statistics(),
+            workers,
             sink,
             progress,
-            position: saver.as_ref().map_or(0, Saver::position),
             saver,
             summary: Summary::default(),
-            before,
+            lateness_ms,
+            events,
+            sender,
+            waiting: VecDeque::new(),
+            given: begin,
+            written: begin,
+            early: BTreeMap::new(),
             in_long_line: false,
             started: Instant::now(),
-        }
+        })
     }
 
     /// Passes all inputs through.
     pub(super) fn pass(&mut self, reader: SourceReader, idle: Option<Duration>) -> anyhow::Result<Ending> {
-        let (sender, arrivals) = sync_channel(BATCHES_AHEAD);
-        let interrupts = sender.clone();
+        let interrupts = self.sender.clone();
         // Without a handler Ctrl-C ends the process at once, as ever.
         let _ = ctrlc::set_handler(move || {
             // The second one does not wait for the batches before it.
-            if INTERRUPTED.swap(true, Ordering::Relaxed) || interrupts.send(Arrival::Interrupt).is_err() {
+            if INTERRUPTED.swap(true, Ordering::Relaxed) || interrupts.send(Event::Interrupt).is_err() {
                 std::process::exit(INTERRUPTED_EXIT_CODE);
             }
         });
-        std::thread::Builder::new().name("tripwasm-input".to_owned()).spawn(move || {
-            for batch in reader {
-                if sender.send(Arrival::Batch(batch)).is_err() {
-                    return;
-                }
-            }
-            let _ = sender.send(Arrival::End);
-        })?;
+        let spare = reader.spare_buffers();
+        let (ahead, passed) = sync_channel(self.workers.count() + BATCHES_AHEAD);
+        let arrivals = self.sender.clone();
+        std::thread::Builder::new()
+            .name("tripwasm-input".to_owned())
+            .spawn(move || read(reader, &ahead, &arrivals))?;
         let mut silent_since = Instant::now();
         loop {
             let silence = idle.map(|idle| idle.saturating_sub(silent_since.elapsed()));
             let saving = self.saver.as_ref().and_then(Saver::due_in);
-            match next(&arrivals, silence.into_iter().chain(saving).min()) {
-                Arrival::Batch(batch) => {
-                    self.batch(&batch)?;
+            match self.next(silence.into_iter().chain(saving).min()) {
+                Event::Arrived(arrival) => {
+                    self.give(arrival);
                     silent_since = Instant::now();
                 }
-                Arrival::Silence if idle.is_some_and(|idle| silent_since.elapsed() >= idle) => {
+                Event::Evaluated(done) => self.evaluated(done, &passed, &spare)?,
+                Event::Silence if idle.is_some_and(|idle| silent_since.elapsed() >= idle) => {
+                    self.finish_given(&passed, &spare)?;
                     self.silence()?;
                     silent_since = Instant::now();
                 }
-                Arrival::Silence => {}
-                Arrival::End => return Ok(Ending::Complete),
-                Arrival::Interrupt => return Ok(Ending::Interrupted),
+                Event::Silence => {}
+                Event::End => {
+                    self.finish_given(&passed, &spare)?;
+                    return Ok(Ending::Complete);
+                }
+                Event::Interrupt => {
+                    self.finish_given(&passed, &spare)?;
+                    return Ok(Ending::Interrupted);
+                }
             }
-            let due = self.saver.as_ref().and_then(Saver::due_in).is_some_and(|wait| wait.is_zero());
-            // Within a line there is no position to go on from.
-            if due && !self.in_long_line {
-                self.save_or_warn()?;
+            if self.saver.as_ref().and_then(Saver::due_in).is_some_and(|wait| wait.is_zero()) {
+                self.finish_given(&passed, &spare)?;
+                // Within a line there is no position to go on from.
+                if !self.in_long_line {
+                    self.save_or_warn()?;
+                }
             }
         }
+    }
+
+    fn next(&mut self, wait: Option<Duration>) -> Event {
+        if let Some(event) = self.waiting.pop_front() {
+            return event;
+        }
+        match wait {
+            None => self.events.recv().unwrap_or(Event::End),
+            Some(wait) => match self.events.recv_timeout(wait) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => Event::Silence,
+                Err(RecvTimeoutError::Disconnected) => Event::End,
+            },
+        }
+    }
+
+    /// Has a batch evaluated.
+    fn give(&mut self, arrival: SourceBatch) {
+        let Place { batch: number, position } = self.given;
+        self.given.pass(arrival.batch.lines);
+        self.workers.evaluate(Job { number, position, arrival });
+    }
+
+    /// Waits for all batches that were given to the module: what was written is then all that its state covers.
+    fn finish_given(&mut self, passed: &Receiver<()>, spare: &SpareBuffers) -> anyhow::Result<()> {
+        while self.written.batch < self.given.batch {
+            match self.events.recv()? {
+                Event::Evaluated(done) => self.evaluated(done, passed, spare)?,
+                later => self.waiting.push_back(later),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all batches whose turn it is.
+    fn evaluated(&mut self, done: Done, passed: &Receiver<()>, spare: &SpareBuffers) -> anyhow::Result<()> {
+        self.early.insert(done.job.number, done);
+        while let Some(done) = self.early.remove(&self.written.batch) {
+            let Done { job: Job { mut arrival, .. }, outcome } = done;
+            self.batch(&arrival, outcome)?;
+            spare.give(std::mem::take(&mut arrival.batch.bytes));
+            let _ = passed.try_recv();
+        }
+        Ok(())
     }
 
     /// Ends the input: closes every window, or saves those that are open.
@@ -139,10 +233,11 @@ impl Stream {
 
     fn save(&mut self) -> anyhow::Result<()> {
         let Some(saver) = &mut self.saver else { return Ok(()) };
+        let Some(mut detector) = self.workers.state() else { return Ok(()) };
         let began = Instant::now();
         // State that covers results which nobody got would lose them.
         self.sink.settle()?;
-        saver.save(self.detector.checkpoint()?, began)
+        saver.save(detector.checkpoint()?, began)
     }
 
     /// Hands the last output on and sums up. What kept the state is left for the last word.
@@ -150,16 +245,14 @@ impl Stream {
         self.sink.flush()?;
         self.progress.done();
         self.summary.seconds = self.started.elapsed().as_secs_f64();
-        self.summary.traps = self.detector.traps();
-        self.summary.counts = Some(tripwasm::combine_statistics(
-            &self.detector.statistics(),
-            &self.before,
-            u64::saturating_sub,
-        ));
+        self.summary.traps = self.workers.traps();
+        let counts = self.workers.statistics().zip(self.before);
+        self.summary.counts =
+            counts.map(|(now, before)| tripwasm::combine_statistics(&now, &before, u64::saturating_sub));
         Ok((self.summary, self.saver))
     }
 
-    fn batch(&mut self, arrival: &SourceBatch) -> anyhow::Result<()> {
+    fn batch(&mut self, arrival: &SourceBatch, outcome: Outcome) -> anyhow::Result<()> {
         let SourceBatch { source, batch, pace, skipped, .. } = arrival;
         if *skipped > 0 {
             self.summary.skipped += skipped;
@@ -171,12 +264,11 @@ impl Stream {
         }
         match batch.evaluation {
             Evaluation::PassThrough => self.piece_of_long_line(&batch.bytes, batch.lines)?,
-            Evaluation::Evaluate if batch.bytes.is_empty() => {}
-            Evaluation::Evaluate => self.evaluate(&batch.bytes, source, *pace)?,
+            Evaluation::Evaluate => self.results(outcome, &batch.bytes, source)?,
         }
-        self.position += batch.lines;
+        self.written.pass(batch.lines);
         if let Some(saver) = &mut self.saver {
-            saver.took(arrival, self.position);
+            saver.took(arrival, self.written.position);
         }
         self.summary.events += batch.lines;
         self.summary.bytes += batch.bytes.len() as u64;
@@ -187,40 +279,28 @@ impl Stream {
         Ok(())
     }
 
-    fn evaluate(&mut self, events: &[u8], source: &str, pace: Pace) -> anyhow::Result<()> {
-        // A replay has no clock: its events are as old as they are.
-        let now = (pace == Pace::Live).then(now_ms);
-        let mode = match self.sink.mode {
-            Mode::Tag => detector::Mode::Tag,
-            Mode::Filter => detector::Mode::Filter,
-            Mode::Drop => detector::Mode::Drop,
-            Mode::Findings => {
-                return match self.detector.evaluate(events, self.position, now) {
-                    Ok(report) => {
-                        self.remarks(&report.remarks);
-                        self.summary.tagged += report.verdicts.len() as u64;
-                        for finding in &report.findings {
-                            if let Finding::Alert(alert) = finding {
-                                self.summary.alert(alert.state);
-                            }
-                        }
-                        self.sink.findings(&report.findings, source)
-                    }
-                    Err(error) => self.trapped(error),
-                };
+    fn results(&mut self, outcome: Outcome, events: &[u8], source: &str) -> anyhow::Result<()> {
+        match outcome {
+            Outcome::NotEvaluated => Ok(()),
+            Outcome::Findings(report) => {
+                self.remarks(&report.remarks);
+                self.summary.tagged += report.verdicts.len() as u64;
+                self.sink.matches(&report, source)?;
+                self.alerts(&report.alerts)
             }
-        };
-        match self.detector.transform(events, self.position, now, mode) {
-            Ok(output) => {
+            Outcome::Events(output) => {
                 self.remarks(&output.remarks);
                 self.summary.tagged += output.tagged;
                 self.summary.removed += output.removed;
                 self.sink.events(&output.events, LinePosition::Start)?;
                 self.alerts(&output.alerts)
             }
-            Err(error) => {
+            Outcome::Failed(error) => {
                 self.trapped(error)?;
-                self.sink.events(events, LinePosition::Start)
+                match self.sink.mode {
+                    Mode::Findings => Ok(()),
+                    Mode::Tag | Mode::Filter | Mode::Drop => self.sink.events(events, LinePosition::Start),
+                }
             }
         }
     }
@@ -234,20 +314,22 @@ impl Stream {
         }
         self.in_long_line = lines == 0;
         if lines > 0 {
-            self.remarks(&[Remark { event: self.position, reason: Reason::TooLarge }]);
+            self.remarks(&[Remark { event: self.written.position, reason: Reason::TooLarge }]);
         }
         Ok(())
     }
 
     /// Nothing arrived for a while: the wall clock stands in for later events.
     fn silence(&mut self) -> anyhow::Result<()> {
-        let lateness = self.detector.options().options.lateness_ms;
-        self.close(now_ms().saturating_sub_unsigned(lateness))?;
+        self.close(super::now_ms().saturating_sub_unsigned(self.lateness_ms))?;
         self.sink.flush()
     }
 
     fn close(&mut self, watermark: i64) -> anyhow::Result<()> {
-        match self.detector.close(watermark) {
+        let Some(closed) = self.workers.state().map(|mut detector| detector.close(watermark)) else {
+            return Ok(());
+        };
+        match closed {
             Ok(alerts) => self.alerts(&alerts),
             Err(error) => self.trapped(error),
         }
@@ -279,19 +361,14 @@ impl Stream {
     }
 }
 
-fn next(arrivals: &Receiver<Arrival>, wait: Option<Duration>) -> Arrival {
-    match wait {
-        None => arrivals.recv().unwrap_or(Arrival::End),
-        Some(wait) => match arrivals.recv_timeout(wait) {
-            Ok(arrival) => arrival,
-            Err(RecvTimeoutError::Timeout) => Arrival::Silence,
-            Err(RecvTimeoutError::Disconnected) => Arrival::End,
-        },
+/// Reads ahead of the module as far as `ahead` has room.
+fn read(reader: SourceReader, ahead: &SyncSender<()>, arrivals: &Sender<Event>) {
+    for arrival in reader {
+        if ahead.send(()).is_err() || arrivals.send(Event::Arrived(arrival)).is_err() {
+            return;
+        }
     }
-}
-
-fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    let _ = arrivals.send(Event::End);
 }
 
 fn reason_text(reason: Reason) -> &'static str {

@@ -125,9 +125,9 @@ fn is_module(path: &Path) -> bool {
 fn from_module(runtime: &Runtime, inputs: &[PathBuf]) -> anyhow::Result<Subject> {
     let [path] = inputs else { bail!("a module is tested alone: name one .wasm file, or rules") };
     let module = load(runtime, path)?;
-    match module.tests().map(<[_]>::to_vec) {
+    match module.tests()? {
         Some(tests) => {
-            let uncovered = module.rule_texts().map(uncovered_in).unwrap_or_default();
+            let uncovered = module.rule_texts()?.as_ref().map(uncovered_in).unwrap_or_default();
             Ok(Subject { module, tests, uncovered })
         }
         None => bail!("{} carries no tests: it was built with --strip", path.display()),
