@@ -1,5 +1,6 @@
 //! The project's own scripts: `cargo xtask demo`, `test`, `bench`, `budget`, `ci`.
 
+mod bench;
 mod budget;
 mod demo;
 mod process;
@@ -14,6 +15,7 @@ usage: cargo xtask COMMAND
 
   demo    build the rule pack into a WebAssembly component and tag a sample of CloudTrail events
   test    run all tests, and say how many passed
+  bench   compare tripwasm with its peers: one command, one table (--help says more)
   budget  count the engine's instructions on a fixed input, and fail if they left their budget
           (--write: make what is counted the budget)
   ci      what continuous integration runs: formatting, lints, tests";
@@ -36,6 +38,7 @@ fn dispatch() -> Result<()> {
         Some("demo") => demo::demo(&root),
         Some("test") => test::test(&root),
         Some("ci") => test::ci(&root),
+        Some("bench") => bench::bench(&root, words.get(1..).unwrap_or_default()),
         Some("budget") => match words.get(1..).unwrap_or_default() {
             [] => budget::budget(&root, false),
             ["--write"] => budget::budget(&root, true),

@@ -21,7 +21,8 @@ pub(crate) struct Difference {
 
 /// Everybody's departures.
 pub(crate) fn differences(outcome: &Outcome) -> Vec<Difference> {
-    let Some((measure, right)) = MEASURE.iter().find_map(|name| Some((*name, &outcome.of(name)?.tally))) else {
+    let Some((measure, right)) = MEASURE.iter().find_map(|name| Some((*name, &outcome.of(name)?.tally)))
+    else {
         return Vec::new();
     };
     let mut found = Vec::new();

@@ -25,7 +25,11 @@ pub(crate) fn generated(shared: &Path, cache: &Path, events: u32, seed: u32) -> 
     let path = cache.join(format!("generated-{events}-{seed}.ndjson"));
     if !path.is_file() {
         let script = shared.join("bench/gen.py");
-        ensure!(script.is_file(), "{} is missing: the benchmark needs the data beside the project", script.display());
+        ensure!(
+            script.is_file(),
+            "{} is missing: the benchmark needs the data beside the project",
+            script.display()
+        );
         write_once(&path, |file| {
             let arguments = [events.to_string(), seed.to_string()];
             let mut command = Command::new("python3");
@@ -42,7 +46,8 @@ pub(crate) fn real(shared: &Path, cache: &Path) -> Result<Data> {
     let path = cache.join(format!("invictus-{REAL_TIMES}.ndjson"));
     if !path.is_file() {
         let source = shared.join("corpus/events/invictus.ndjson");
-        let mut events = std::fs::read(&source).with_context(|| format!("cannot read {}", source.display()))?;
+        let mut events =
+            std::fs::read(&source).with_context(|| format!("cannot read {}", source.display()))?;
         if !events.ends_with(b"\n") {
             events.push(b'\n');
         }

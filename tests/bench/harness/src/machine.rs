@@ -11,7 +11,9 @@ pub(crate) fn processor() -> String {
     };
     let cores = text.lines().filter(|line| line.starts_with("processor")).count();
     let name = value("model name").unwrap_or_else(|| "unknown processor".to_owned());
-    let family = value("cpu family").zip(value("model\t")).map(|(family, model)| format!("family {family} model {model}"));
+    let family = value("cpu family")
+        .zip(value("model\t"))
+        .map(|(family, model)| format!("family {family} model {model}"));
     format!("{name}{}, {cores} cores", family.map_or(String::new(), |family| format!(" ({family})")))
 }
 

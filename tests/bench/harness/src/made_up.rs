@@ -2,8 +2,21 @@
 
 /// Services with calls that exist; real events carry some of them.
 const CALLS: &[(&str, &[&str])] = &[
-    ("iam", &["CreateUser", "DeleteUser", "AttachUserPolicy", "PutRolePolicy", "CreateAccessKey", "UpdateLoginProfile"]),
-    ("ec2", &["RunInstances", "AuthorizeSecurityGroupIngress", "CreateRoute", "ImportKeyPair", "DeleteFlowLogs"]),
+    (
+        "iam",
+        &[
+            "CreateUser",
+            "DeleteUser",
+            "AttachUserPolicy",
+            "PutRolePolicy",
+            "CreateAccessKey",
+            "UpdateLoginProfile",
+        ],
+    ),
+    (
+        "ec2",
+        &["RunInstances", "AuthorizeSecurityGroupIngress", "CreateRoute", "ImportKeyPair", "DeleteFlowLogs"],
+    ),
     ("s3", &["PutBucketPolicy", "DeleteBucket", "PutBucketAcl", "PutLifecycleConfiguration", "GetBucketAcl"]),
     ("kms", &["DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "CreateGrant"]),
     ("lambda", &["CreateFunction20150331", "UpdateFunctionCode20150331v2", "AddPermission20150331v2"]),

@@ -120,7 +120,8 @@ fn races(arguments: &Arguments) -> Result<Vec<Race>> {
 fn entrants(arguments: &Arguments, race: &Race) -> Vec<Entrant> {
     let is_wanted = |entrant: &&Entrant| {
         let wanted = &arguments.contestants;
-        race.has(entrant) && (wanted.is_empty() || wanted.iter().any(|name| entrant.name.starts_with(name.as_str())))
+        race.has(entrant)
+            && (wanted.is_empty() || wanted.iter().any(|name| entrant.name.starts_with(name.as_str())))
     };
     ROSTER.iter().filter(is_wanted).copied().collect()
 }

@@ -13,8 +13,16 @@ const FIGURES: f64 = 130.0;
 
 /// Entrants that are shown: what somebody would choose between, and what bounds them.
 const SHOWN: &[&str] = &[
-    "component", "component-tag", "native", "rsigma-eval", "rsigma", "sigma-rust", "vrl", "serde-value",
-    "serde-struct", "duckdb",
+    "component",
+    "component-tag",
+    "native",
+    "rsigma-eval",
+    "rsigma",
+    "sigma-rust",
+    "vrl",
+    "serde-value",
+    "serde-struct",
+    "duckdb",
 ];
 
 /// Draws a race. Bounds that would flatten every other bar stand in the line below the title.

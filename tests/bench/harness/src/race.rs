@@ -80,7 +80,8 @@ pub(crate) fn run(
     tools: &Tools,
     repeat: usize,
 ) -> Outcome {
-    let mut places: Vec<Place> = entrants.iter().map(|entrant| Place::start(*entrant, folders, data, tools)).collect();
+    let mut places: Vec<Place> =
+        entrants.iter().map(|entrant| Place::start(*entrant, folders, data, tools)).collect();
     for round in 1..=repeat {
         eprintln!("{}: round {round} of {repeat}", race.name);
         places.iter_mut().for_each(Place::pass);
@@ -109,7 +110,7 @@ impl Place {
             core: tools.core,
             program: tools.program(entrant.variant),
         };
-        let running = tools.command(entrant.program).and_then(|command| Running::start(command, &job));
+        let running = tools.command(&entrant).and_then(|command| Running::start(command, &job));
         Place { entrant, running, passes: Vec::new() }
     }
 
@@ -119,7 +120,9 @@ impl Place {
             Ok(pass) if self.passes.last().is_none_or(|last| same(&last.tally, &pass.tally)) => {
                 self.passes.push(pass);
             }
-            Ok(_) => self.running = Err(anyhow::anyhow!("two passes over the same data gave different counts")),
+            Ok(_) => {
+                self.running = Err(anyhow::anyhow!("two passes over the same data gave different counts"))
+            }
             Err(error) => self.running = Err(error),
         }
     }

@@ -68,8 +68,17 @@ fn race(outcome: &Outcome) -> String {
         data.sha256.get(..16).unwrap_or_default()
     );
     let head = [
-        "contestant", "events/s", "MB/s", "CPU s (least-most)", "x rsigma-eval", "x serde_json", "RSS MB", "out MB",
-        "rules", "matches", "alerts",
+        "contestant",
+        "events/s",
+        "MB/s",
+        "CPU s (least-most)",
+        "x rsigma-eval",
+        "x serde_json",
+        "RSS MB",
+        "out MB",
+        "rules",
+        "matches",
+        "alerts",
     ];
     text.push_str(&table(&head, outcome.lines.iter().map(|line| row(outcome, line)).collect()));
     for line in &outcome.lines {
@@ -93,7 +102,8 @@ fn row(outcome: &Outcome, line: &Line) -> Vec<String> {
     let Ok(measured) = &line.result else {
         return vec![title, "not measured".to_owned()];
     };
-    let ratio = |to: &str| outcome.ratio(line.entrant.name, to).map_or(String::new(), |ratio| format!("{ratio:.2}"));
+    let ratio =
+        |to: &str| outcome.ratio(line.entrant.name, to).map_or(String::new(), |ratio| format!("{ratio:.2}"));
     let tally = &measured.tally;
     let evaluates = measured.ready.rules > 0;
     let if_it = |is: bool, text: String| if is { text } else { String::new() };
@@ -108,7 +118,10 @@ fn row(outcome: &Outcome, line: &Line) -> Vec<String> {
         if_it(tally.output_bytes > 0, format!("{:.0}", tally.output_bytes as f64 / 1e6)),
         if_it(evaluates, measured.ready.rules.to_string()),
         if_it(evaluates, grouped(tally.matched())),
-        if_it(tally.alerts > 0 || line.entrant.takes == Takes::All && tally.alerts > 0, grouped(tally.alerts)),
+        if_it(
+            tally.alerts > 0 || line.entrant.takes == Takes::All && tally.alerts > 0,
+            grouped(tally.alerts),
+        ),
     ]
 }
 
@@ -134,7 +147,7 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let widths: Vec<usize> = (0..head.len())
         .map(|at| {
             let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.len());
-            cells.chain([head[at].len()]).max().unwrap_or(0)
+            cells.chain([head[at].len()]).max().unwrap_or(0).max(2)
         })
         .collect();
     let mut text = String::new();
@@ -149,8 +162,11 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
         text.push_str("|\n");
     };
     line(head.to_vec());
-    let rules: Vec<String> =
-        widths.iter().enumerate().map(|(at, width)| "-".repeat(width - 1) + if at == 0 { "-" } else { ":" }).collect();
+    let rules: Vec<String> = widths
+        .iter()
+        .enumerate()
+        .map(|(at, width)| "-".repeat(width - 1) + if at == 0 { "-" } else { ":" })
+        .collect();
     line(rules.iter().map(String::as_str).collect());
     rows.iter().for_each(|row| line(row.iter().map(String::as_str).collect()));
     text
@@ -175,8 +191,9 @@ mod tests {
 
     #[test]
     fn tables_are_even() {
-        let text = table(&["a", "b"], vec![vec!["long name".to_owned(), "1".to_owned()], vec!["x".to_owned()]]);
-        assert_eq!(text, "| a         | b |\n| --------- | : |\n| long name | 1 |\n| x         |   |\n");
+        let text =
+            table(&["a", "b"], vec![vec!["long name".to_owned(), "1".to_owned()], vec!["x".to_owned()]]);
+        assert_eq!(text, "| a         |  b |\n| --------- | -: |\n| long name |  1 |\n| x         |    |\n");
         assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }

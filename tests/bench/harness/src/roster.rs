@@ -41,7 +41,12 @@ pub(crate) enum Takes {
     Seeds,
 }
 
-const fn entrant(name: &'static str, title: &'static str, program: &'static str, variant: &'static str) -> Entrant {
+const fn entrant(
+    name: &'static str,
+    title: &'static str,
+    program: &'static str,
+    variant: &'static str,
+) -> Entrant {
     let (work, rules, takes) = (Work::Findings, Flavour::Plain, Takes::Matching);
     Entrant { name, title, program, variant, work, rules, takes }
 }
@@ -93,7 +98,10 @@ pub(crate) const ROSTER: &[Entrant] = &[
         ..entrant("run-tag", "tripwasm run --mode tag (process)", "commands", "tripwasm")
     },
     Entrant { takes: Takes::All, ..entrant("rsigma-eval", "rsigma-eval 0.23", "rsigma", "library") },
-    Entrant { takes: Takes::Main, ..entrant("rsigma", "rsigma 0.23 engine eval (process)", "commands", "rsigma") },
+    Entrant {
+        takes: Takes::Main,
+        ..entrant("rsigma", "rsigma 0.23 engine eval (process)", "commands", "rsigma")
+    },
     Entrant { takes: Takes::Main, ..entrant("sigma-rust", "sigma-rust 0.7", "sigma-rust", "library") },
     Entrant {
         work: Work::Tag,
@@ -187,7 +195,11 @@ pub(crate) const RACES: &[Race] = &[
         ..race("quiet", "SigmaHQ's rules without aws_sts_assumerole_misuse", RuleSet::SigmaHqQuiet)
     },
     race("seeds", "the six seeds' predicates", RuleSet::Seeds),
-    race("correlations", "the six seeds with all their state; of rsigma three correlations", RuleSet::Correlations),
+    race(
+        "correlations",
+        "the six seeds with all their state; of rsigma three correlations",
+        RuleSet::Correlations,
+    ),
     race("generated-100", "100 made-up rules", RuleSet::Generated(100)),
     race("generated-1000", "1,000 made-up rules", RuleSet::Generated(1000)),
     race("generated-5000", "5,000 made-up rules", RuleSet::Generated(5000)),

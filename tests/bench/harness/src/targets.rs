@@ -29,7 +29,13 @@ const RATIOS: &[(&str, &str, &str, &str, f64)] = &[
     ("57 rules less the noisy one, findings, to rsigma-eval", "quiet", "component", "rsigma-eval", 15.0),
     ("57 rules less the noisy one, findings, to memcpy", "quiet", "component", "memcpy", 0.25),
     ("six seeds, to DuckDB's typed-column scan", "seeds", "component", "duckdb", 1.0),
-    ("correlations of the six seeds, to rsigma-eval's three", "correlations", "component", "rsigma-eval", 8.0),
+    (
+        "correlations of the six seeds, to rsigma-eval's three",
+        "correlations",
+        "component",
+        "rsigma-eval",
+        8.0,
+    ),
     ("scan inside the guest, to the engine native", "both", "component-inside", "native", 0.75),
     ("component with copy, deadline and limits, to the engine native", "both", "component", "native", 0.55),
 ];

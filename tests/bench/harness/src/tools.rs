@@ -1,5 +1,6 @@
 //! The programs that take part.
 
+use crate::roster::Entrant;
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,12 +25,15 @@ pub(crate) struct Tools {
 
 impl Tools {
     /// How a contestant's process is started.
-    pub(crate) fn command(&self, program: &str) -> Result<Command> {
-        if let Some(reason) = self.missing.get(program) {
+    pub(crate) fn command(&self, entrant: &Entrant) -> Result<Command> {
+        let program = entrant.program;
+        let installed = format!("{}-command", entrant.variant);
+        if let Some(reason) = self.missing.get(program).or(self.missing.get(&installed)) {
             anyhow::bail!("{reason}");
         }
         if program == "duckdb" {
-            let python = self.python.as_ref().ok_or_else(|| anyhow::anyhow!("there is no Python with DuckDB"))?;
+            let python =
+                self.python.as_ref().ok_or_else(|| anyhow::anyhow!("there is no Python with DuckDB"))?;
             let mut command = Command::new(python);
             command.arg(&self.duckdb_script);
             return Ok(command);

@@ -72,7 +72,9 @@ impl Event<'_> {
             &self.event_type,
         ];
         let kind = self.user_identity.as_ref().and_then(|identity| identity.kind.as_ref());
-        texts.into_iter().flatten().count() + usize::from(self.read_only.is_some()) + usize::from(kind.is_some())
+        texts.into_iter().flatten().count()
+            + usize::from(self.read_only.is_some())
+            + usize::from(kind.is_some())
     }
 }
 

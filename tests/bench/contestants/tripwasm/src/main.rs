@@ -1,6 +1,7 @@
 //! tripwasm: the component in wasmtime as `tripwasm run` uses it, and the same engine native.
 
 mod component;
+mod inside;
 mod native;
 mod rules;
 
@@ -16,6 +17,7 @@ fn prepare(job: &Job) -> Result<Box<dyn Contestant>> {
     Ok(match job.variant.as_str() {
         "component" => Box::new(component::Component::new(&plan, job.work)?),
         "native" => Box::new(native::Native::new(plan, job.work)?),
+        "inside" => Box::new(inside::Inside::new(&plan)?),
         other => bail!("no contestant `{other}` here"),
     })
 }
