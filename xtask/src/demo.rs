@@ -1,8 +1,8 @@
 //! The main job on a small sample: rules in, component out, events tagged.
 
-use crate::process::{cargo, install_target, visibly};
+use crate::process::{cargo, install_target, target_dir, visibly};
 use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Builds the command line tool, the pack, and tags `xtask/sample/cloudtrail.ndjson`.
@@ -40,8 +40,4 @@ fn show(tagged: &Path) -> Result<()> {
 fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(start)?;
     rest.split_once(end).map(|(inside, _)| inside)
-}
-
-fn target_dir(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }

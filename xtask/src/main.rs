@@ -1,5 +1,7 @@
-//! The project's own scripts: `cargo xtask demo`, `cargo xtask test`, `cargo xtask ci`.
+//! The project's own scripts: `cargo xtask demo`, `test`, `bench`, `budget`, `ci`.
 
+mod bench;
+mod budget;
 mod demo;
 mod process;
 mod test;
@@ -13,6 +15,9 @@ usage: cargo xtask COMMAND
 
   demo    build the rule pack into a WebAssembly component and tag a sample of CloudTrail events
   test    run all tests, and say how many passed
+  bench   compare tripwasm with its peers: one command, one table (--help says more)
+  budget  count the engine's instructions on a fixed input, and fail if they left their budget
+          (--write: make what is counted the budget)
   ci      what continuous integration runs: formatting, lints, tests";
 
 fn main() -> ExitCode {
@@ -27,10 +32,18 @@ fn main() -> ExitCode {
 
 fn dispatch() -> Result<()> {
     let root = root();
-    match std::env::args().nth(1).as_deref() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.first().copied() {
         Some("demo") => demo::demo(&root),
         Some("test") => test::test(&root),
         Some("ci") => test::ci(&root),
+        Some("bench") => bench::bench(&root, words.get(1..).unwrap_or_default()),
+        Some("budget") => match words.get(1..).unwrap_or_default() {
+            [] => budget::budget(&root, false),
+            ["--write"] => budget::budget(&root, true),
+            [other, ..] => bail!("budget: no option `{other}`; there is --write"),
+        },
         Some("--help" | "-h" | "help") => {
             println!("{USAGE}");
             Ok(())

@@ -1,5 +1,6 @@
 //! The command line: reads options and files, calls the library, prints.
 
+mod bench;
 mod build;
 mod check;
 mod import;
@@ -72,6 +73,8 @@ enum Command {
     Import(import::Arguments),
     /// Feed the baselines of first-seen rules from history, without alerts
     Learn(learn::Arguments),
+    /// Measure how fast a module is on events of your own
+    Bench(bench::Arguments),
 }
 
 /// Runs the command that the process was called with.
@@ -90,6 +93,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Run(arguments)) => run::run(arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),
         Some(Command::Learn(arguments)) => learn::run(&arguments),
+        Some(Command::Bench(arguments)) => bench::run(&arguments),
     };
     match outcome {
         Ok(outcome) => outcome.into(),
