@@ -42,7 +42,7 @@ fn built(rules: &str) -> (TempDir, PathBuf) {
 }
 
 fn event(number: u64) -> String {
-    let name = if number % 3 == 0 { "StopLogging" } else { "StartLogging" };
+    let name = if number.is_multiple_of(3) { "StopLogging" } else { "StartLogging" };
     let (minute, second) = (number / 60 % 60, number % 60);
     format!(
         "{{\"eventTime\":\"2023-07-10T11:{minute:02}:{second:02}Z\",\"eventID\":\"e-{number}\",\"eventName\":\"{name}\",\"user\":\"u{}\"}}\n",

@@ -127,8 +127,12 @@ fn guests_do_not_panic_by_themselves() {
 
 #[test]
 fn unsafe_code_stays_in_its_modules() {
-    const HOMES: &[&str] =
-        &["guest/component/src/bake.rs", "guest/component/src/lib.rs", "host-test/src/cache.rs"];
+    const HOMES: &[&str] = &[
+        "guest/component/src/bake.rs",
+        "guest/component/src/lib.rs",
+        "guest/engine/src/scan/vector.rs",
+        "host-test/src/cache.rs",
+    ];
     let root = root();
     for path in sources(&root) {
         let place = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();

@@ -159,7 +159,7 @@ impl EventReader {
             0 => self.filled,
             lacking => lacking,
         };
-        let end = self.filled + lacking.max(READ_BYTES).min(LINE_BYTES_MAX);
+        let end = self.filled + lacking.clamp(READ_BYTES, LINE_BYTES_MAX);
         if self.buffer.len() < end {
             self.buffer.resize(end, 0);
         }
