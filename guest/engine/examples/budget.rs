@@ -6,8 +6,8 @@
 
 use std::error::Error;
 use std::hint::black_box;
-use tripwasm_engine::finding::{Alert, AlertState, Finding};
-use tripwasm_engine::{Detector, Mode, Report};
+use tripwasm_engine::finding::{Alert, AlertState};
+use tripwasm_engine::{Detector, Mode};
 
 /// As `tripwasm run` hands events over.
 const BATCH_BYTES: usize = 1 << 20;
@@ -48,7 +48,7 @@ fn counted_pass(detector: &mut Detector, batches: &[(&[u8], u64)], mode: Option<
         match mode {
             None => {
                 let report = black_box(detector.evaluate(batch, first, None));
-                found.alerts += closed(report_alerts(&report));
+                found.alerts += closed(report.alerts.iter());
             }
             Some(mode) => {
                 let output = black_box(detector.transform(batch, first, None, mode));
@@ -59,13 +59,6 @@ fn counted_pass(detector: &mut Detector, batches: &[(&[u8], u64)], mode: Option<
     }
     found.alerts += closed(detector.close(i64::MAX).iter());
     found
-}
-
-fn report_alerts(report: &Report) -> impl Iterator<Item = &Alert> {
-    report.findings.iter().filter_map(|finding| match finding {
-        Finding::Alert(alert) => Some(alert),
-        Finding::Match(_) => None,
-    })
 }
 
 fn closed<'a>(alerts: impl Iterator<Item = &'a Alert>) -> usize {

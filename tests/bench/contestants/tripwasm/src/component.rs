@@ -34,7 +34,7 @@ impl Component {
         let mode = match self.work {
             Work::Findings => {
                 let report = black_box(self.running.evaluate(batch, first, None)?);
-                return Ok((0, closed(report_alerts(&report))));
+                return Ok((0, closed(report.alerts.iter())));
             }
             Work::Tag => Mode::Tag,
             Work::Filter => Mode::Filter,
@@ -76,14 +76,6 @@ impl Contestant for Component {
         rules::count(&self.rules, counts.rules.iter().map(|rule| rule.matched), &mut tally);
         Ok(tally)
     }
-}
-
-/// The alerts of a report.
-fn report_alerts(report: &Report) -> impl Iterator<Item = &AlertFinding> {
-    report.findings.iter().filter_map(|finding| match finding {
-        Finding::Alert(alert) => Some(alert),
-        Finding::Match(_) => None,
-    })
 }
 
 fn closed<'a>(alerts: impl Iterator<Item = &'a AlertFinding>) -> usize {

@@ -26,7 +26,7 @@ impl Native {
         let mode = match self.work {
             Work::Findings => {
                 let report = black_box(self.running.evaluate(batch, first, None));
-                return Ok((0, closed(report_alerts(&report))));
+                return Ok((0, closed(report.alerts.iter())));
             }
             Work::Tag => Mode::Tag,
             Work::Filter => Mode::Filter,
@@ -67,14 +67,6 @@ impl Contestant for Native {
         rules::count(self.fresh.rules(), statistics.rules.iter().map(|rule| rule.matched), &mut tally);
         Ok(tally)
     }
-}
-
-/// The alerts of a report.
-fn report_alerts(report: &tripwasm_engine::Report) -> impl Iterator<Item = &Alert> {
-    report.findings.iter().filter_map(|finding| match finding {
-        tripwasm_engine::finding::Finding::Alert(alert) => Some(alert),
-        tripwasm_engine::finding::Finding::Match(_) => None,
-    })
 }
 
 fn closed<'a>(alerts: impl Iterator<Item = &'a Alert>) -> usize {
