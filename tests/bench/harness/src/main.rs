@@ -91,10 +91,13 @@ fn main() -> Result<()> {
         let folders = sources.write(race.rules, &arguments.cache)?;
         let entrants = entrants(&arguments, &race);
         let outcome = race::run(race, &entrants, &folders, &data, &tools, repeat);
+        // At once: a long benchmark that is ended early has said what it knew.
+        println!("{}", report::race(&outcome));
         outcomes.push(outcome);
     }
-    let text = report::report(&head(&arguments, repeat)?, &outcomes, &targets::targets(&outcomes));
-    print!("{text}");
+    let targets = targets::targets(&outcomes);
+    println!("{}", report::targets_table(&targets));
+    let text = report::report(&head(&arguments, repeat)?, &outcomes, &targets);
     if let Some(path) = &arguments.report {
         std::fs::write(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     }

@@ -44,7 +44,8 @@ deadline and memory limit on, as in `tripwasm run`. RSS is the most memory less 
 How each peer is used is said in `tests/bench/README.md`.
 ";
 
-fn targets_table(targets: &[Target]) -> String {
+/// What was wanted beside what was measured.
+pub(crate) fn targets_table(targets: &[Target]) -> String {
     let rows = targets.iter().map(|target| {
         let measured = target.measured.map_or("not measured".to_owned(), |ratio| format!("{ratio:.2}x"));
         let verdict = match target.is_met() {
@@ -57,7 +58,8 @@ fn targets_table(targets: &[Target]) -> String {
     table(&["work", "at least", "measured", ""], rows.collect())
 }
 
-fn race(outcome: &Outcome) -> String {
+/// One race.
+pub(crate) fn race(outcome: &Outcome) -> String {
     let data = &outcome.data;
     let mut text = format!(
         "\n## {}\n\nRace `{}` on {}: {} bytes, sha256 {}.\n\n",

@@ -1,4 +1,4 @@
-//! VRL as Vector runs it: the event is parsed, asked for every rule, tagged, and encoded by serde_json as sinks do.
+//! VRL as Vector runs it: the event is decoded, asked for every rule, tagged, and encoded by serde_json as sinks do.
 
 mod program;
 
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use vrl::compiler::runtime::Runtime;
 use vrl::compiler::state::RuntimeState;
 use vrl::compiler::{Program, TargetValue, TimeZone, compile};
-use vrl::value::{KeyString, Secrets, Value};
+use vrl::value::{Secrets, Value};
 
 struct Vrl {
     program: Program,
@@ -28,9 +28,9 @@ const OUTPUT_BYTES: usize = 1 << 20;
 
 impl Vrl {
     fn event(&mut self, line: &[u8]) -> Result<()> {
-        let message = BTreeMap::from([(KeyString::from("message"), Value::Bytes(line.to_vec().into()))]);
+        // What a source with `decoding.codec: json` does; faster than `parse_json` inside the program.
         let mut target = TargetValue {
-            value: Value::Object(message),
+            value: serde_json::from_slice(line)?,
             metadata: Value::Object(BTreeMap::new()),
             secrets: Secrets::default(),
         };

@@ -1,4 +1,4 @@
-//! Sigma rules as one VRL program: every field is folded once, then one `if` a rule.
+//! Sigma rules as one VRL program over a decoded event: every field is folded once, then one `if` a rule.
 //!
 //! Said is what the compared rules need: equality, wildcards, `contains`, `startswith`, `endswith`, `re`, `cidr`, `all`,
 //! `fieldref`, null. Arrays are asked as a whole, not member by member.
@@ -38,9 +38,9 @@ pub(crate) fn program(rules: &[SigmaRule]) -> Result<String> {
         let condition = all.with_context(|| rule.title.clone())?.join(" || ");
         let _ = writeln!(asked, "if {condition} {{ tags = push(tags, {number}) }}");
     }
-    let mut program = String::from(". = object!(parse_json!(string!(.message)))\n");
+    let mut program = String::new();
     if rules.is_empty() {
-        return Ok(program);
+        return Ok(".".to_owned());
     }
     for (at, path) in fields.paths.iter().enumerate() {
         let _ = writeln!(program, "f{at} = downcase(to_string(.{path}) ?? \"\")");
@@ -147,7 +147,22 @@ fn wildcards(path: &str, folded: &str, parts: &[StringPart]) -> Result<String> {
             (true, true) => format!("contains({folded}, {text:?})"),
         });
     }
-    bail!("wildcards inside a text");
+    let mut pattern = String::from("^");
+    for part in parts {
+        match part {
+            StringPart::Plain(text) => text.chars().for_each(|c| push_escaped(c, &mut pattern)),
+            StringPart::Special(SpecialChar::WildcardMulti) => pattern.push_str(".*"),
+            StringPart::Special(SpecialChar::WildcardSingle) => pattern.push('.'),
+        }
+    }
+    Ok(format!("match(to_string(.{path}) ?? \"\", r'(?is){pattern}$')"))
+}
+
+fn push_escaped(c: char, pattern: &mut String) {
+    if !c.is_alphanumeric() && c.is_ascii() {
+        pattern.push('\\');
+    }
+    pattern.push(c);
 }
 
 fn joined(parts: impl Iterator<Item = Result<String>>, word: &str) -> Result<String> {
