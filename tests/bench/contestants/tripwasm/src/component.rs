@@ -4,7 +4,7 @@ use crate::{BATCH_BYTES, rules};
 use anyhow::{Result, bail, ensure};
 use bench_protocol::{Contestant, Ready, Tally, Work, batches};
 use std::hint::black_box;
-use tripwasm::bindings::detector::{AlertFinding, AlertState, Finding, Mode, Report};
+use tripwasm::bindings::detector::{AlertFinding, AlertState, Mode};
 use tripwasm::build::{Carried, Target, build};
 use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
 use tripwasm_plan::{Plan, Rule};
