@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 /// Known reasons: who (or everybody), the beginning of the rule's id, why.
 const KNOWN: &[(&str, &str, &str)] = &[
     ("", "a136ac98", CONTAINS_ON_OBJECT),
+    ("rsigma-eval", "8218eb3b", NO_CORRELATION),
+    ("rsigma-eval", "b0ce4164", NO_CORRELATION),
+    ("rsigma-eval", "f4076464", NO_CORRELATION),
     ("sigma-rust", "38e7f511", NULL_ON_ABSENT),
     ("sigma-rust", "39c9f26d", NULL_ON_ABSENT),
     ("sigma-rust", "d2656e78", NULL_ON_ABSENT),
@@ -16,6 +19,8 @@ const KNOWN: &[(&str, &str, &str)] = &[
 
 const CONTAINS_ON_OBJECT: &str =
     "the rule asks `contains` of an object: tripwasm reads it as its JSON text, others match nothing";
+const NO_CORRELATION: &str =
+    "it was given the three correlations that it has; the first-seen one and two plain rules are left out";
 const NULL_ON_ABSENT: &str = "it does not take `null` as matching an absent key, as Sigma does";
 const MEMBERS_OF_ARRAY: &str = "the field is an array, and it does not ask its members";
 

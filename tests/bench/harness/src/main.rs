@@ -17,7 +17,8 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use data::Data;
 use roster::{DataSet, Entrant, RACES, ROSTER, Race};
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use tools::Tools;
 
 /// Events of the full data and of `--quick`.
@@ -83,6 +84,7 @@ fn main() -> Result<()> {
     let shared = arguments.shared.clone().unwrap_or_else(|| arguments.root.join("../shared"));
     std::fs::create_dir_all(&arguments.cache)
         .with_context(|| format!("cannot create {}", arguments.cache.display()))?;
+    let _alone = alone(&arguments.cache)?;
     let sources = rules::Sources { root: &arguments.root, shared: &shared };
     let tools = tools(&arguments);
     let mut outcomes = Vec::new();
@@ -108,6 +110,17 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// Waits until no other benchmark uses the cache: two at a time would measure each other.
+fn alone(cache: &Path) -> Result<File> {
+    let path = cache.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    if file.try_lock().is_err() {
+        eprintln!("another benchmark is running in {}; waiting for it", cache.display());
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
+}
+
 fn races(arguments: &Arguments) -> Result<Vec<Race>> {
     for name in &arguments.races {
         let names: Vec<&str> = RACES.iter().map(|race| race.name).collect();
@@ -129,7 +142,7 @@ fn entrants(arguments: &Arguments, race: &Race) -> Vec<Entrant> {
     ROSTER.iter().filter(is_wanted).copied().collect()
 }
 
-fn data(arguments: &Arguments, race: Race, shared: &std::path::Path) -> Result<Data> {
+fn data(arguments: &Arguments, race: Race, shared: &Path) -> Result<Data> {
     match race.data {
         DataSet::Real => data::real(shared, &arguments.cache),
         DataSet::Generated => {

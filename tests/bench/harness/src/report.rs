@@ -2,7 +2,6 @@
 
 use crate::counts::{Difference, differences};
 use crate::race::{Line, Measured, Outcome};
-use crate::roster::Takes;
 use crate::targets::Target;
 use std::fmt::Write as _;
 
@@ -120,10 +119,7 @@ fn row(outcome: &Outcome, line: &Line) -> Vec<String> {
         if_it(tally.output_bytes > 0, format!("{:.0}", tally.output_bytes as f64 / 1e6)),
         if_it(evaluates, measured.ready.rules.to_string()),
         if_it(evaluates, grouped(tally.matched())),
-        if_it(
-            tally.alerts > 0 || line.entrant.takes == Takes::All && tally.alerts > 0,
-            grouped(tally.alerts),
-        ),
+        if_it(tally.alerts > 0, grouped(tally.alerts)),
     ]
 }
 
@@ -179,7 +175,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -43,7 +43,11 @@ impl Running {
 
 impl Contestant for Rsigma {
     fn ready(&self) -> Ready {
-        Ready::with_rules(self.rules.rules.len() + self.rules.correlations.len())
+        let ready = Ready::with_rules(self.rules.rules.len() + self.rules.correlations.len());
+        if self.rules.correlations.is_empty() {
+            return ready;
+        }
+        ready.noting("windows slide, and every event above a threshold is an alert; tripwasm counts windows that closed")
     }
 
     fn renew(&mut self) -> Result<()> {
