@@ -9,6 +9,7 @@ use crate::matcher::{CompileError, check_plan};
 use crate::order::sort_by;
 use crate::scan::Lines;
 use crate::sealed::{self, StateError};
+use crate::tag::tag_of;
 use crate::wire::{Reader, Wire, wire_struct};
 use tripwasm_plan::{FieldSource, Plan, Rule, RuleIndex, Settings, Timestamp, Window};
 
@@ -19,6 +20,8 @@ pub struct Detector {
     pub(crate) rules_hash: u64,
     /// Per rule what it means, see [`tripwasm_plan::fingerprints`].
     fingerprints: Vec<u128>,
+    /// Per rule, what its tags begin with.
+    pub(crate) tags: Vec<String>,
     reader: LineReader,
     pub(crate) settings: Settings,
     pub(crate) correlator: Correlator,
@@ -157,6 +160,7 @@ impl Detector {
         Ok(Detector {
             rules_hash,
             fingerprints,
+            tags: plan.rules.iter().map(tag_of).collect(),
             reader,
             settings: plan.settings,
             correlator: Correlator::new(&plan),

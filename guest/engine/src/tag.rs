@@ -4,6 +4,7 @@ use crate::detector::Detector;
 use crate::finding::{Alert, Remark};
 use crate::line::LineOutcome;
 use crate::scan::{Lines, line_object_end, push_json_string};
+use std::borrow::Cow;
 use tripwasm_plan::{Level, Rule, Timestamp};
 
 /// Which events come back.
@@ -75,50 +76,55 @@ impl Detector {
 
     fn write_tagged(&self, line: &[u8], event: u64, outcome: &LineOutcome, out: &mut Vec<u8>) {
         let (before, after) = line.split_at(line_object_end(line).unwrap_or(line.len()));
-        let mut member = String::new();
+        out.extend_from_slice(before);
         let is_empty_object = before.trim_ascii_end().ends_with(b"{");
-        member.push_str(if is_empty_object { "\"" } else { ",\"" });
-        member.push_str(&free_key(self.reserved_keys()));
-        member.push_str("\":[");
+        out.extend_from_slice(if is_empty_object { b"\"" } else { b",\"" });
+        out.extend_from_slice(free_key(self.reserved_keys()).as_bytes());
+        out.extend_from_slice(b"\":[");
         let matches = outcome.reported.iter().map(|rule| (rule, None));
         let opened = outcome.opened(event).map(|alert| (&alert.rule, Some(alert.id.as_str())));
         for (number, (rule, alert)) in matches.chain(opened).enumerate() {
             if number > 0 {
-                member.push(',');
+                out.push(b',');
             }
-            if let Some(rule) = self.rules().get(rule.0 as usize) {
-                push_tag(rule, alert, &mut member);
+            if let Some(tag) = self.tags.get(rule.0 as usize) {
+                out.extend_from_slice(tag.as_bytes());
+                if let Some(id) = alert {
+                    // Hexadecimal digits need no escapes.
+                    out.extend_from_slice(b",\"alert\":\"");
+                    out.extend_from_slice(id.as_bytes());
+                    out.push(b'"');
+                }
+                out.push(b'}');
             }
         }
-        member.push(']');
-        out.extend_from_slice(before);
-        out.extend_from_slice(member.as_bytes());
+        out.push(b']');
         out.extend_from_slice(after);
     }
 }
 
-fn push_tag(rule: &Rule, alert: Option<&str>, out: &mut String) {
-    out.push_str("{\"name\":");
-    push_json_string(rule.label(), out);
+/// A rule's tag as JSON, without the closing brace.
+pub(crate) fn tag_of(rule: &Rule) -> String {
+    let mut tag = "{\"name\":".to_owned();
+    push_json_string(rule.label(), &mut tag);
     for (key, value) in [("level", rule.level.map(Level::as_str)), ("author", rule.author.as_deref())] {
-        out.push_str(",\"");
-        out.push_str(key);
-        out.push_str("\":");
+        tag.push_str(",\"");
+        tag.push_str(key);
+        tag.push_str("\":");
         match value {
-            Some(text) => push_json_string(text, out),
-            None => out.push_str("null"),
+            Some(text) => push_json_string(text, &mut tag),
+            None => tag.push_str("null"),
         }
     }
-    if let Some(id) = alert {
-        out.push_str(",\"alert\":");
-        push_json_string(id, out);
-    }
-    out.push('}');
+    tag
 }
 
 /// `tripwasm`, or the first `tripwasm_N` that the event does not have.
-fn free_key(taken: &[String]) -> String {
+fn free_key(taken: &[String]) -> Cow<'static, str> {
+    if taken.is_empty() {
+        return Cow::Borrowed("tripwasm");
+    }
     let names =
         core::iter::once("tripwasm".to_owned()).chain((1..).map(|number| format!("tripwasm_{number}")));
-    names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default()
+    Cow::Owned(names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default())
 }
