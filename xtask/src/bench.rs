@@ -92,7 +92,7 @@ fn rsigma(folders: &Folders) -> Result<PathBuf> {
     let program = tools.join("bin/rsigma");
     if !program.is_file() {
         let mut install = Command::new("cargo");
-        install.args(["install", "rsigma", "--locked", "--no-default-features", "--version"]);
+        install.args(["install", "rsigma", "--locked", "--version"]);
         install.arg(format!("={RSIGMA}")).arg("--root").arg(&tools);
         visibly(install.env("CARGO_TARGET_DIR", folders.build.join("rsigma")))?;
     }

@@ -25,7 +25,7 @@ impl Running {
             .with_context(|| format!("cannot start {program}"))?;
         let requests = child.stdin.take().context("no standard input")?;
         let answers = BufReader::new(child.stdout.take().context("no standard output")?);
-        let ready = Ready { rules: 0, refused: None, notes: Vec::new() };
+        let ready = Ready::with_rules(0);
         let mut running = Running { child, requests, answers, ready };
         running.ask(&serde_json::to_string(job)?)?;
         running.ready = running.answer()?;

@@ -86,7 +86,7 @@ fn main() -> Result<()> {
         .with_context(|| format!("cannot create {}", arguments.cache.display()))?;
     let _alone = alone(&arguments.cache)?;
     let sources = rules::Sources { root: &arguments.root, shared: &shared };
-    let tools = tools(&arguments);
+    let tools = tools(&arguments)?;
     let mut outcomes = Vec::new();
     for race in races {
         let data = data(&arguments, race, &shared)?;
@@ -152,8 +152,9 @@ fn data(arguments: &Arguments, race: Race, shared: &Path) -> Result<Data> {
     }
 }
 
-fn tools(arguments: &Arguments) -> Tools {
-    Tools {
+fn tools(arguments: &Arguments) -> Result<Tools> {
+    Ok(Tools {
+        root: arguments.root.canonicalize().context("there is no project")?,
         programs: arguments.programs.clone(),
         duckdb_script: arguments.root.join("tests/bench/contestants/duckdb/contestant.py"),
         python: arguments.python.clone(),
@@ -164,7 +165,7 @@ fn tools(arguments: &Arguments) -> Tools {
             .collect(),
         missing: arguments.missing.iter().cloned().collect(),
         core: arguments.core,
-    }
+    })
 }
 
 fn head(arguments: &Arguments, repeat: usize) -> Result<report::Head> {

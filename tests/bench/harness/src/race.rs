@@ -5,7 +5,7 @@ use crate::data::Data;
 use crate::roster::{Entrant, Flavour, Race};
 use crate::rules::RuleFolders;
 use crate::tools::Tools;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bench_protocol::{Job, Pass, Ready, Tally};
 
 /// What became of a race.
@@ -110,7 +110,16 @@ impl Place {
             core: tools.core,
             program: tools.program(entrant.variant),
         };
-        let running = tools.command(&entrant).and_then(|command| Running::start(command, &job));
+        let running =
+            tools.command(&entrant).and_then(|command| Running::start(command, &job)).and_then(|running| {
+                let stranger =
+                    running.ready.built_from.as_ref().filter(|folder| !folder.starts_with(&tools.root));
+                ensure!(
+                    stranger.is_none(),
+                    "its program was built from another checkout than the one that is measured"
+                );
+                Ok(running)
+            });
         Place { entrant, running, passes: Vec::new() }
     }
 

@@ -9,6 +9,8 @@ use std::process::Command;
 /// Where contestants are found.
 #[derive(Debug)]
 pub(crate) struct Tools {
+    /// The project that is measured.
+    pub(crate) root: PathBuf,
     /// Folder of the contestants' programs.
     pub(crate) programs: PathBuf,
     /// The script that drives DuckDB.

@@ -59,6 +59,9 @@ pub struct Ready {
     pub refused: Option<String>,
     /// What a reader of the table should know.
     pub notes: Vec<String>,
+    /// The folder of its sources, where what is measured comes from this project: figures belong to a commit.
+    #[serde(default)]
+    pub built_from: Option<PathBuf>,
 }
 
 /// The answer to `pass`.
@@ -127,7 +130,7 @@ pub trait Contestant {
 impl Ready {
     /// Ready with so many rules.
     pub fn with_rules(rules: usize) -> Ready {
-        Ready { rules: rules as u64, refused: None, notes: Vec::new() }
+        Ready { rules: rules as u64, refused: None, notes: Vec::new(), built_from: None }
     }
 
     /// With a note for the reader.

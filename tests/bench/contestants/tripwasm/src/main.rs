@@ -31,7 +31,7 @@ struct Boxed(Box<dyn Contestant>);
 
 impl Contestant for Boxed {
     fn ready(&self) -> Ready {
-        self.0.ready()
+        Ready { built_from: Some(env!("CARGO_MANIFEST_DIR").into()), ..self.0.ready() }
     }
 
     fn renew(&mut self) -> Result<()> {
