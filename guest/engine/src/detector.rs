@@ -7,7 +7,7 @@ use crate::finding::{Alert, FlatMatch, Match, Remark};
 use crate::line::{LineOutcome, LineReader, correlation};
 use crate::matcher::{CompileError, check_plan};
 use crate::order::sort_by;
-use crate::scan::Lines;
+use crate::scan::Line;
 use crate::sealed::{self, StateError};
 use crate::tag::tag_of;
 use crate::wire::{Reader, Wire, wire_struct};
@@ -206,8 +206,8 @@ impl Detector {
     pub fn evaluate(&mut self, events: &[u8], first_event: u64, now: Option<Timestamp>) -> Report {
         let mut report = Report::default();
         let mut outcome = LineOutcome::default();
-        for (event, (line, _)) in (first_event..).zip(Lines::new(events)) {
-            self.process(line, event, now, &mut outcome);
+        self.for_each_line(events, first_event, |detector, line, event| {
+            detector.process(line, event, now, &mut outcome);
             report.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
             if outcome.drop || !outcome.reported.is_empty() || outcome.opened(event).next().is_some() {
                 let action = if outcome.drop { VerdictAction::Drop } else { VerdictAction::Tag };
@@ -215,7 +215,7 @@ impl Detector {
             }
             report.push_matches(event, &outcome);
             report.alerts.append(&mut outcome.alerts);
-        }
+        });
         report
     }
 
@@ -286,16 +286,16 @@ impl Detector {
     pub fn learn(&mut self, events: &[u8]) -> Lesson {
         let mut lesson = Lesson::default();
         let mut outcome = LineOutcome::default();
-        for (event, (line, _)) in (0..).zip(Lines::new(events)) {
+        self.for_each_line(events, 0, |detector, line, event| {
             outcome.clear();
-            let facts = self.facts_of(line, event, &mut outcome);
+            let facts = detector.facts_of(line, event, &mut outcome);
             lesson.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
             let facts: Vec<&Fact> =
-                facts.iter().filter(|fact| self.is_first_seen(fact.correlation)).collect();
+                facts.iter().filter(|fact| detector.is_first_seen(fact.correlation)).collect();
             let mut out = Outcome::default();
-            facts.iter().for_each(|fact| self.correlator.learn(fact, &self.settings, &mut out));
+            facts.iter().for_each(|fact| detector.correlator.learn(fact, &detector.settings, &mut out));
             lesson.learned += u64::from(!facts.is_empty());
-        }
+        });
         lesson
     }
 
@@ -304,10 +304,26 @@ impl Detector {
         self.correlator.group_bytes_max(correlation)
     }
 
-    /// Evaluates one line and moves the watermark.
+    /// Scans the lines of a batch, one after the other, and hands each to `take` with its position.
+    pub(crate) fn for_each_line<'b>(
+        &mut self,
+        events: &'b [u8],
+        first_event: u64,
+        mut take: impl FnMut(&mut Detector, Line<'b>, u64),
+    ) {
+        let mut batch = self.reader.begin(events);
+        let mut event = first_event;
+        while let Some(line) = self.reader.next_line(&mut batch) {
+            take(self, line, event);
+            event += 1;
+        }
+        self.reader.end(batch);
+    }
+
+    /// Evaluates the line that was scanned last, and moves the watermark.
     pub(crate) fn process(
         &mut self,
-        line: &[u8],
+        line: Line<'_>,
         event: u64,
         now: Option<Timestamp>,
         outcome: &mut LineOutcome,
@@ -346,8 +362,8 @@ impl Detector {
             .is_some_and(|correlation| matches!(correlation.window, Window::FirstSeen { .. }))
     }
 
-    /// Scans and matches one line; what it means for correlations comes back as facts.
-    pub(crate) fn facts_of(&mut self, line: &[u8], event: u64, outcome: &mut LineOutcome) -> Vec<Fact> {
+    /// Matches the line that was scanned last; what it means for correlations comes back as facts.
+    pub(crate) fn facts_of(&mut self, line: Line<'_>, event: u64, outcome: &mut LineOutcome) -> Vec<Fact> {
         self.reader.facts_of(&self.plan.rules, line, event, outcome)
     }
 

@@ -38,3 +38,16 @@ pub const DISTINCT_VALUES_MAX: usize = 1000;
 /// Conditions inside calculations inside conditions that evaluation follows at most, by recursion. The build allows 64 and
 /// 32 of them, which nobody nests in each other; this keeps half of a small stack free.
 pub const RULE_DEPTH_MAX: u32 = 1024;
+
+/// Gaps between values of events that are kept, so that they are read by one comparison: some hundred kinds of events have
+/// as many. Beyond, all are dropped and learned anew.
+pub const LEARNED_GAPS_MAX: usize = 4096;
+
+/// What learned gaps may take, in blocks of 16 bytes and notes as large: 512 KiB.
+pub const LEARNED_ITEMS_MAX: usize = 32 << 10;
+
+/// Longest gap that is learned. Keys are short, and every text or number ends a gap.
+pub const LEARNED_GAP_BYTES_MAX: usize = 1024;
+
+/// Deepest nesting that is learned: real events stay under 30.
+pub const LEARNED_DEPTH_MAX: u32 = 64;

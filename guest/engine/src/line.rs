@@ -3,7 +3,7 @@
 use crate::correlate::{Carried, Entry, EventId, Fact, Origin, Values};
 use crate::finding::{Alert, Reason};
 use crate::matcher::{CompileError, Compiled, Matcher, Scratch};
-use crate::scan::Scanner;
+use crate::scan::{Batch, Learned, Line, MarkMemory, Scanner};
 use tripwasm_plan::{Action, Correlation, Logic, Onward, Plan, Reads, Rule, RuleIndex, Timestamp};
 
 /// The stateless half: finds what a line matches and what it means for correlations.
@@ -13,6 +13,9 @@ pub(crate) struct LineReader {
     /// Per rule, the correlations that refer to it and the number of the reference.
     consumers: Vec<Vec<(RuleIndex, usize)>>,
     scanner: Scanner,
+    learned: Learned,
+    /// Memory of the batch before.
+    memory: MarkMemory,
     scratch: Scratch,
     /// Rules that the last line may have matched.
     candidates: Vec<u32>,
@@ -71,6 +74,8 @@ impl LineReader {
             compiled,
             consumers,
             scanner: Scanner::default(),
+            learned: Learned::default(),
+            memory: MarkMemory::default(),
             scratch: Scratch::default(),
             candidates: Vec::new(),
         })
@@ -81,15 +86,31 @@ impl LineReader {
         self.scanner.reserved_keys()
     }
 
-    /// Scans and matches one line; what it means for correlations comes back as facts.
+    /// Begins a batch.
+    pub(crate) fn begin<'b>(&mut self, events: &'b [u8]) -> Batch<'b> {
+        Batch::new(events, core::mem::take(&mut self.memory))
+    }
+
+    /// Ends a batch.
+    pub(crate) fn end(&mut self, batch: Batch<'_>) {
+        self.memory = batch.into_memory();
+    }
+
+    /// Scans the next line of a batch.
+    #[inline]
+    pub(crate) fn next_line<'b>(&mut self, batch: &mut Batch<'b>) -> Option<Line<'b>> {
+        self.scanner.next_line(&mut self.learned, &self.compiled.trie, batch)
+    }
+
+    /// Matches the line that was scanned last; what it means for correlations comes back as facts.
     pub(crate) fn facts_of(
         &mut self,
         rules: &[Rule],
-        line: &[u8],
+        line: Line<'_>,
         event: u64,
         outcome: &mut LineOutcome,
     ) -> Vec<Fact> {
-        let text = match self.scanner.read(&self.compiled.trie, line) {
+        let text = match line.text {
             Ok(text) => text,
             Err(reason) => {
                 outcome.remarks.push(reason);

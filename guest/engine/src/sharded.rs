@@ -4,7 +4,6 @@ use crate::correlate::{Fact, FactError, Outcome, Step};
 use crate::detector::Detector;
 use crate::finding::Alert;
 use crate::line::LineOutcome;
-use crate::scan::Lines;
 use crate::sealed;
 use tripwasm_plan::{Logic, RuleIndex, Timestamp};
 
@@ -21,11 +20,11 @@ impl Detector {
     /// The facts of a batch. Any split of the input gives the same facts.
     pub fn facts(&mut self, events: &[u8], first_event: u64) -> Vec<Fact> {
         let mut facts = Vec::new();
-        for (event, (line, _)) in (first_event..).zip(Lines::new(events)) {
+        self.for_each_line(events, first_event, |detector, line, event| {
             let mut outcome = LineOutcome::default();
-            facts.append(&mut self.facts_of(line, event, &mut outcome));
-            self.count(&outcome);
-        }
+            facts.append(&mut detector.facts_of(line, event, &mut outcome));
+            detector.count(&outcome);
+        });
         facts
     }
 

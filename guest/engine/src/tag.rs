@@ -3,7 +3,7 @@
 use crate::detector::Detector;
 use crate::finding::{Alert, Remark};
 use crate::line::LineOutcome;
-use crate::scan::{Lines, line_object_end, push_json_string};
+use crate::scan::{line_object_end, push_json_string};
 use std::borrow::Cow;
 use tripwasm_plan::{Level, Rule, Timestamp};
 
@@ -49,8 +49,8 @@ impl Detector {
             output.events.reserve(events.len() + events.len() / 16);
         }
         let mut outcome = LineOutcome::default();
-        for (event, (line, feed)) in (first_event..).zip(Lines::new(events)) {
-            self.process(line, event, now, &mut outcome);
+        self.for_each_line(events, first_event, |detector, line, event| {
+            detector.process(line, event, now, &mut outcome);
             output.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
             let is_tagged = !outcome.reported.is_empty() || outcome.opened(event).next().is_some();
             let stays = match mode {
@@ -63,14 +63,14 @@ impl Detector {
             } else {
                 if is_tagged {
                     output.tagged += 1;
-                    self.write_tagged(line, event, &outcome, &mut output.events);
+                    detector.write_tagged(line.bytes, event, &outcome, &mut output.events);
                 } else {
-                    output.events.extend_from_slice(line);
+                    output.events.extend_from_slice(line.bytes);
                 }
-                output.events.extend_from_slice(feed);
+                output.events.extend_from_slice(line.feed);
             }
             output.alerts.append(&mut outcome.alerts);
-        }
+        });
         output
     }
 

@@ -77,6 +77,18 @@ fn after_digits(bytes: &[u8], start: usize) -> Result<usize, Reason> {
     if at == start { Err(Reason::Malformed) } else { Ok(at) }
 }
 
+/// Whether a number can begin with this byte.
+pub(super) fn is_number_start(byte: u8) -> bool {
+    matches!(byte, b'-' | b'0'..=b'9')
+}
+
+/// The text that a string's inside stands for; nothing if it is not UTF-8.
+pub(super) fn unescaped(raw: &[u8]) -> String {
+    let mut text = String::new();
+    unescape(core::str::from_utf8(raw).unwrap_or_default(), &mut text);
+    text
+}
+
 /// Appends the text that a string's inside stands for. The inside is valid JSON.
 pub(crate) fn unescape(raw: &str, out: &mut String) {
     let mut rest = raw;

@@ -1,30 +1,14 @@
 //! NDJSON lines of a batch.
 
-/// The lines of a batch: (text without its line feed, line feed or nothing). A last piece without a line feed is a
-/// line if it is not empty.
-pub(crate) struct Lines<'b> {
-    rest: &'b [u8],
-}
-
-impl<'b> Lines<'b> {
-    pub(crate) fn new(batch: &'b [u8]) -> Lines<'b> {
-        Lines { rest: batch }
+/// The first line: (its bytes without the line feed, the line feed or nothing). A last piece without a line feed is a line if
+/// it is not empty.
+pub(super) fn first_line(batch: &[u8]) -> Option<(&[u8], &[u8])> {
+    if batch.is_empty() {
+        return None;
     }
-}
-
-impl<'b> Iterator for Lines<'b> {
-    type Item = (&'b [u8], &'b [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
-        let (line, rest) = self.rest.split_at(end);
-        let (feed, rest) = rest.split_at(rest.len().min(1));
-        self.rest = rest;
-        Some((line, feed))
-    }
+    let end = memchr::memchr(b'\n', batch).unwrap_or(batch.len());
+    let (line, rest) = batch.split_at(end);
+    Some((line, rest.get(..1).unwrap_or_default()))
 }
 
 /// Where the closing brace of a line that holds one JSON object stands.

@@ -1,14 +1,17 @@
 //! One pass over the bytes of an event: checks that they are JSON and notes where the wanted values stand.
 //!
 //! There is no tree of the event and no recursion: a stack of open containers, a position in the trie of wanted
-//! paths, and a list of spans. All buffers are reused from event to event. What is usual is read fast ([`walk`]), what
-//! is not is read again ([`tokens`]); both give the same.
+//! paths, and a list of spans. All buffers are reused from event to event. What is usual is read fast ([`walk`], over gaps
+//! that were [`learned`]), what is not is read again ([`tokens`]); both give the same.
 
 mod date;
 mod elements;
+mod gap;
 mod json;
+mod learned;
 mod leaves;
 mod lines;
+mod marks;
 mod spans;
 mod time;
 mod tokens;
@@ -18,8 +21,10 @@ mod walk;
 
 pub(crate) use elements::{element, elements};
 pub(crate) use json::{compact, push_json_string, unescape};
+pub(crate) use learned::Learned;
 pub(crate) use leaves::leaves;
-pub(crate) use lines::{Lines, line_object_end};
+pub(crate) use lines::line_object_end;
+pub(crate) use marks::MarkMemory;
 pub(crate) use spans::{Kind, Linked, Span, Spans};
 pub(crate) use time::{Moment, number_time, text_time};
 pub(crate) use trie::{NO_NODE, NodeId, PathTrie, Root};
@@ -27,9 +32,12 @@ pub(crate) use trie::{NO_NODE, NodeId, PathTrie, Root};
 use crate::finding::Reason;
 use crate::limits::EVENT_BYTES_MAX;
 use core::ops::Range;
-use json::skip_space;
+use json::{skip_space, unescaped};
+use lines::first_line;
+use marks::Marks;
+use std::borrow::Cow;
 use tokens::Frame;
-use trie::Stamp;
+use walk::{End, Steps};
 
 /// Reads events one after the other.
 #[derive(Debug, Default, Clone)]
@@ -41,21 +49,70 @@ pub(crate) struct Scanner {
     objects: u64,
     duplicate_key: bool,
     reserved: Vec<String>,
-    key: String,
+    steps: Steps,
+}
+
+/// A batch of events that are read line by line.
+#[derive(Debug)]
+pub(crate) struct Batch<'b> {
+    marks: Marks<'b>,
+    at: usize,
+}
+
+impl<'b> Batch<'b> {
+    /// Takes memory of a batch before, so that it need not be asked for again.
+    pub(crate) fn new(events: &'b [u8], memory: MarkMemory) -> Batch<'b> {
+        Batch { marks: Marks::new(events, memory), at: 0 }
+    }
+
+    /// Memory for the next batch.
+    pub(crate) fn into_memory(self) -> MarkMemory {
+        self.marks.into_memory()
+    }
+}
+
+/// A line of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'b> {
+    /// Without its line feed.
+    pub(crate) bytes: &'b [u8],
+    /// Its line feed, or nothing.
+    pub(crate) feed: &'b [u8],
+    /// Its event, or why it is none.
+    pub(crate) text: Result<&'b str, Reason>,
 }
 
 impl Scanner {
-    /// Reads one event and gives its text. Afterwards [`Scanner::spans`] holds its wanted values.
-    pub(crate) fn read<'l>(&mut self, trie: &PathTrie, line: &'l [u8]) -> Result<&'l str, Reason> {
-        if line.len() <= EVENT_BYTES_MAX
-            && self.walk(trie, line).is_some()
-            && let Some(text) = vector::text(line)
+    /// Reads the next line of a batch; none behind the last. If the line is an event, [`Scanner::spans`] holds its wanted
+    /// values afterwards.
+    #[inline]
+    pub(crate) fn next_line<'b>(
+        &mut self,
+        learned: &mut Learned,
+        trie: &PathTrie,
+        batch: &mut Batch<'b>,
+    ) -> Option<Line<'b>> {
+        let Batch { marks, at } = batch;
+        if let Some(End { line, feed }) = self.walk(learned, trie, marks, *at)
+            && line - *at <= EVENT_BYTES_MAX
+            && let Some(text) = marks.text(*at..line)
         {
-            return Ok(text);
+            let bytes = marks.bytes();
+            let line = Line { bytes: bytes.get(*at..line)?, feed: bytes.get(line..feed)?, text: Ok(text) };
+            *at = feed;
+            return Some(line);
         }
-        let text = Scanner::text(line)?;
-        self.scan(trie, text)?;
-        Ok(text)
+        self.next_unusual(trie, batch)
+    }
+
+    /// As [`Scanner::next_line`], token by token.
+    #[cold]
+    #[inline(never)]
+    fn next_unusual<'b>(&mut self, trie: &PathTrie, batch: &mut Batch<'b>) -> Option<Line<'b>> {
+        let (bytes, feed) = first_line(batch.marks.bytes().get(batch.at..)?)?;
+        batch.at += bytes.len() + feed.len();
+        let text = Scanner::text(bytes).and_then(|text| self.scan(trie, text).map(|()| text));
+        Some(Line { bytes, feed, text })
     }
 
     /// The text of a line that is worth scanning: not too large, UTF-8, not blank; without a byte order mark.
@@ -88,7 +145,6 @@ impl Scanner {
         if end != bytes.len() {
             return Err(Reason::Malformed);
         }
-        self.spans.link();
         Ok(())
     }
 
@@ -118,25 +174,19 @@ impl Scanner {
     /// The place in the trie of a member of the innermost object. `raw` is what stands between the key's quotes.
     fn key(&mut self, trie: &PathTrie, raw: &[u8], is_escaped: bool) -> NodeId {
         let Some(&Frame { node, .. }) = self.stack.last() else { return NO_NODE };
-        if node == NO_NODE {
-            return NO_NODE;
-        }
-        self.key.clear();
-        if is_escaped {
-            // The line is UTF-8, and its strings are cut at quotes.
-            unescape(core::str::from_utf8(raw).unwrap_or_default(), &mut self.key);
-        }
-        let key = if is_escaped { self.key.as_bytes() } else { raw };
-        let stamp = Stamp::of(key);
+        let key = if is_escaped { Cow::Owned(unescaped(raw).into_bytes()) } else { Cow::Borrowed(raw) };
         let is_top = self.stack.len() == 1;
-        if is_top && stamp.is_reserved() {
-            self.reserved.push(String::from_utf8_lossy(key).into_owned());
+        if is_top && is_reserved(&key) {
+            self.reserve(raw, is_escaped);
         }
-        // A whole path as a key counts at the top alone, not in elements of an array at the top.
-        if node == trie.root() && !is_top && key.contains(&b'.') {
-            return NO_NODE;
-        }
-        trie.object(node).child(key, stamp)
+        trie.member(node, is_top, &key)
+    }
+
+    /// Notes a top-level key that ours must not meet.
+    #[cold]
+    fn reserve(&mut self, raw: &[u8], is_escaped: bool) {
+        let key = if is_escaped { unescaped(raw) } else { String::from_utf8_lossy(raw).into_owned() };
+        self.reserved.push(key);
     }
 
     /// A wanted key stands in an object.
@@ -157,6 +207,11 @@ impl Scanner {
         self.duplicate_key = true;
         self.spans.forget(first, |other| trie.is_within(other, node));
     }
+}
+
+/// Whether a key begins as those do that tags are spliced in under.
+fn is_reserved(key: &[u8]) -> bool {
+    key.starts_with(b"tripwasm")
 }
 
 #[cfg(test)]

@@ -54,29 +54,44 @@ const END: u32 = u32::MAX;
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Spans {
     all: Vec<Span>,
-    heads: Vec<u32>,
+    /// By place in the trie.
+    chains: Vec<Chain>,
+    /// Number of the event; chains of others count as empty.
+    event: u64,
+}
+
+/// The values at one place of the trie.
+#[derive(Debug, Default, Clone, Copy)]
+struct Chain {
+    event: u64,
+    first: u32,
+    last: u32,
 }
 
 impl Spans {
     /// The values at a place of the trie, none if the path is absent.
     #[inline]
     pub(crate) fn of(&self, node: NodeId) -> Linked<'_> {
-        Linked { all: &self.all, next: self.heads.get(node as usize).copied().unwrap_or(END) }
+        Linked { all: &self.all, next: self.chain(node).map_or(END, |chain| chain.first) }
     }
 
     /// Whether the path is there at all, be it null.
+    #[inline]
     pub(crate) fn is_present(&self, node: NodeId) -> bool {
-        self.heads.get(node as usize).is_some_and(|&head| head != END)
+        self.chain(node).is_some()
+    }
+
+    #[inline]
+    fn chain(&self, node: NodeId) -> Option<&Chain> {
+        self.chains.get(node as usize).filter(|chain| chain.event == self.event)
     }
 
     pub(super) fn clear(&mut self, nodes: usize) {
-        for span in &self.all {
-            if let Some(head) = self.heads.get_mut(span.node as usize) {
-                *head = END;
-            }
-        }
+        self.event += 1;
         self.all.clear();
-        self.heads.resize(nodes, END);
+        if self.chains.len() != nodes {
+            self.chains.resize(nodes, Chain::default());
+        }
     }
 
     pub(super) fn len(&self) -> u32 {
@@ -84,9 +99,25 @@ impl Spans {
     }
 
     /// Adds a value, and gives its number.
+    #[inline]
     pub(super) fn push(&mut self, node: NodeId, is_element: bool, span: Span) -> u32 {
+        let number = self.len();
         self.all.push(Span { node, is_element, ..span });
-        self.len() - 1
+        self.link(number, node);
+        number
+    }
+
+    #[inline]
+    fn link(&mut self, number: u32, node: NodeId) {
+        let Some(chain) = self.chains.get_mut(node as usize) else { return };
+        if chain.event != self.event {
+            *chain = Chain { event: self.event, first: number, last: number };
+            return;
+        }
+        if let Some(last) = self.all.get_mut(chain.last as usize) {
+            last.next = number;
+        }
+        chain.last = number;
     }
 
     pub(super) fn complete(&mut self, span: u32, end: usize) {
@@ -96,19 +127,18 @@ impl Spans {
     }
 
     /// Takes back the values from the `first` on whose place fits. The others keep their numbers.
+    #[cold]
     pub(super) fn forget(&mut self, first: u32, fits: impl Fn(NodeId) -> bool) {
         for span in self.all.iter_mut().skip(first as usize).filter(|span| fits(span.node)) {
             span.node = NO_NODE;
         }
-    }
-
-    pub(super) fn link(&mut self) {
-        for at in (0..self.all.len()).rev() {
-            if let Some(span) = self.all.get_mut(at)
-                && let Some(head) = self.heads.get_mut(span.node as usize)
-            {
-                span.next = core::mem::replace(head, at as u32);
-            }
+        // All chains anew.
+        self.event += 1;
+        for number in 0..self.len() {
+            let Some(span) = self.all.get_mut(number as usize) else { continue };
+            span.next = END;
+            let node = span.node;
+            self.link(number, node);
         }
     }
 }

@@ -86,6 +86,15 @@ impl PathTrie {
         self.nodes.get(node as usize).map_or(&NO_KEYS, |node| &node.children)
     }
 
+    /// The place of a member of an object at `node`, by its key; `is_top` says whether the object is the event.
+    pub(super) fn member(&self, node: NodeId, is_top: bool, key: &[u8]) -> NodeId {
+        // A whole path as a key counts at the top alone, not in elements of an array at the top.
+        if node == self.root() && !is_top && key.contains(&b'.') {
+            return NO_NODE;
+        }
+        self.object(node).child(key, Stamp::of(key))
+    }
+
     /// Whether `node` is `ancestor` or below it.
     pub(super) fn is_within(&self, mut node: NodeId, ancestor: NodeId) -> bool {
         while node != ancestor {
@@ -185,12 +194,6 @@ impl Stamp {
             }
             _ => key.iter().fold(0, |stamp, &byte| (stamp << 8) | u64::from(byte)),
         }
-    }
-
-    /// Whether the key begins as those do that tags are spliced in under.
-    #[inline(always)]
-    pub(super) fn is_reserved(self) -> bool {
-        self.head == u64::from_le_bytes(*b"tripwasm")
     }
 
     #[inline(always)]

@@ -1,48 +1,56 @@
-//! Sixteen bytes at a time: where strings may end, and whether a line is ASCII.
+//! Sixteen bytes at a time: where strings may end, and what is the same.
 //!
-//! `unsafe` because vectors are loaded by address (always the 16 bytes of one array reference), and because what was seen
-//! to be ASCII is text without another look.
+//! `unsafe` because vectors are loaded by address, always the 16 bytes of one array reference.
 #![allow(unsafe_code, reason = "vector loads take an address")]
 
 /// Bytes of a vector.
 pub(super) const VECTOR_BYTES: usize = 16;
 
-/// One bit for each byte that a string cannot just hold: quotes, backslashes, control characters, and what is not ASCII.
-/// The lowest bit is the first byte.
+/// Bytes that are looked at together.
+pub(super) const BLOCK_BYTES: usize = 64;
+
+/// One bit for each byte that a string cannot just hold: quotes, backslashes, control characters, and what is not ASCII; the
+/// lowest bit is the first byte. And whether all is ASCII.
 #[inline(always)]
-pub(super) fn special(bytes: &[u8; VECTOR_BYTES]) -> u32 {
-    use lane::{bits, equal, less, load, or};
-    let lane = load(bytes);
-    // As a signed number, what is not ASCII is less than any control character.
-    bits(or(or(equal(lane, b'"'), equal(lane, b'\\')), less(lane, 0x20)))
-}
-
-/// The text of a line.
-pub(super) fn text(line: &[u8]) -> Option<&str> {
-    if !is_ascii(line) {
-        return core::str::from_utf8(line).ok();
-    }
-    // SAFETY: ASCII is UTF-8.
-    Some(unsafe { core::str::from_utf8_unchecked(line) })
-}
-
-/// Whether every byte is below 0x80. The standard library's own reads four bytes at a time in a guest.
-fn is_ascii(line: &[u8]) -> bool {
+pub(super) fn look(block: &[u8; BLOCK_BYTES]) -> (u64, bool) {
     use lane::{bits, load, or};
-    let (blocks, rest) = line.as_chunks::<VECTOR_BYTES>();
-    let (fours, few) = blocks.as_chunks::<4>();
-    let four = |[one, two, three, four]: &[[u8; VECTOR_BYTES]; 4]| {
-        bits(or(or(load(one), load(two)), or(load(three), load(four))))
-    };
-    let is_low = fours.iter().fold(0, |high, blocks| high | four(blocks)) == 0;
-    is_low && few.iter().all(|block| bits(load(block)) == 0) && rest.is_ascii()
+    let (lanes, _) = block.as_chunks::<VECTOR_BYTES>();
+    let &[one, two, three, four] = lanes else { return (u64::MAX, false) };
+    let [one, two, three, four] = [load(&one), load(&two), load(&three), load(&four)];
+    let special = |lane| u64::from(bits(special(lane)));
+    let specials = special(one) | special(two) << 16 | special(three) << 32 | special(four) << 48;
+    (specials, bits(or(or(one, two), or(three, four))) == 0)
+}
+
+/// Ones in bytes that a string cannot just hold.
+#[inline(always)]
+fn special(lane: lane::Lane) -> lane::Lane {
+    use lane::{equal, flip, less, or};
+    // With one bit flipped the quote stands behind the control characters, and space does not. As a signed number, what is
+    // not ASCII is less than both.
+    or(less(flip(lane, b'"' ^ b' '), 0x21), equal(lane, b'\\'))
+}
+
+/// One bit for each byte that is the same in both.
+#[inline(always)]
+pub(super) fn same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> u32 {
+    use lane::{alike, bits, load};
+    bits(alike(load(one), load(other)))
+}
+
+/// Whether both are the same.
+#[inline(always)]
+pub(super) fn is_same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> bool {
+    same(one, other) == u32::from(u16::MAX)
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lane {
     use core::arch::wasm32::{
-        i8x16_bitmask, i8x16_eq, i8x16_lt, i8x16_splat, u8x16_splat, v128, v128_load, v128_or,
+        i8x16_bitmask, i8x16_eq, i8x16_lt, i8x16_splat, u8x16_splat, v128, v128_load, v128_or, v128_xor,
     };
+
+    pub(super) type Lane = v128;
 
     #[inline(always)]
     pub(super) fn load(bytes: &[u8; 16]) -> v128 {
@@ -52,7 +60,12 @@ mod lane {
 
     #[inline(always)]
     pub(super) fn equal(lane: v128, byte: u8) -> v128 {
-        i8x16_eq(lane, u8x16_splat(byte))
+        alike(lane, u8x16_splat(byte))
+    }
+
+    #[inline(always)]
+    pub(super) fn alike(one: v128, other: v128) -> v128 {
+        i8x16_eq(one, other)
     }
 
     /// As signed numbers.
@@ -66,6 +79,11 @@ mod lane {
         v128_or(one, other)
     }
 
+    #[inline(always)]
+    pub(super) fn flip(lane: v128, ones: u8) -> v128 {
+        v128_xor(lane, u8x16_splat(ones))
+    }
+
     /// The highest bit of each byte.
     #[inline(always)]
     pub(super) fn bits(lane: v128) -> u32 {
@@ -77,8 +95,10 @@ mod lane {
 mod lane {
     use core::arch::x86_64::{
         __m128i, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128,
-        _mm_set1_epi8,
+        _mm_set1_epi8, _mm_xor_si128,
     };
+
+    pub(super) type Lane = __m128i;
 
     #[inline(always)]
     pub(super) fn load(bytes: &[u8; 16]) -> __m128i {
@@ -89,7 +109,13 @@ mod lane {
     #[inline(always)]
     pub(super) fn equal(lane: __m128i, byte: u8) -> __m128i {
         // SAFETY: SSE2 is part of x86-64.
-        unsafe { _mm_cmpeq_epi8(lane, _mm_set1_epi8(byte.cast_signed())) }
+        alike(lane, unsafe { _mm_set1_epi8(byte.cast_signed()) })
+    }
+
+    #[inline(always)]
+    pub(super) fn alike(one: __m128i, other: __m128i) -> __m128i {
+        // SAFETY: as above.
+        unsafe { _mm_cmpeq_epi8(one, other) }
     }
 
     /// As signed numbers.
@@ -105,6 +131,12 @@ mod lane {
         unsafe { _mm_or_si128(one, other) }
     }
 
+    #[inline(always)]
+    pub(super) fn flip(lane: __m128i, ones: u8) -> __m128i {
+        // SAFETY: as above.
+        unsafe { _mm_xor_si128(lane, _mm_set1_epi8(ones.cast_signed())) }
+    }
+
     /// The highest bit of each byte.
     #[inline(always)]
     pub(super) fn bits(lane: __m128i) -> u32 {
@@ -115,12 +147,18 @@ mod lane {
 
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod lane {
+    pub(super) type Lane = [u8; 16];
+
     pub(super) fn load(bytes: &[u8; 16]) -> [u8; 16] {
         *bytes
     }
 
     pub(super) fn equal(lane: [u8; 16], byte: u8) -> [u8; 16] {
-        lane.map(|one| if one == byte { 0xff } else { 0 })
+        alike(lane, [byte; 16])
+    }
+
+    pub(super) fn alike(one: [u8; 16], other: [u8; 16]) -> [u8; 16] {
+        core::array::from_fn(|at| if one.get(at) == other.get(at) { 0xff } else { 0 })
     }
 
     /// As signed numbers.
@@ -130,6 +168,10 @@ mod lane {
 
     pub(super) fn or(one: [u8; 16], other: [u8; 16]) -> [u8; 16] {
         (u128::from_ne_bytes(one) | u128::from_ne_bytes(other)).to_ne_bytes()
+    }
+
+    pub(super) fn flip(lane: [u8; 16], ones: u8) -> [u8; 16] {
+        lane.map(|byte| byte ^ ones)
     }
 
     /// The highest bit of each byte.
@@ -145,26 +187,16 @@ mod tests {
     #[test]
     fn every_byte_is_told_at_every_place() {
         for byte in 0..=u8::MAX {
-            for place in 0..VECTOR_BYTES {
-                let mut bytes = [b'x'; VECTOR_BYTES];
+            for place in 0..BLOCK_BYTES {
+                let mut bytes = [b'x'; BLOCK_BYTES];
                 bytes[place] = byte;
                 let is_special = matches!(byte, b'"' | b'\\' | 0..0x20 | 0x80..);
-                assert_eq!(special(&bytes), u32::from(is_special) << place, "{byte:#x} at {place}");
+                assert_eq!(
+                    look(&bytes),
+                    (u64::from(is_special) << place, byte.is_ascii()),
+                    "{byte:#x} at {place}"
+                );
             }
         }
-    }
-
-    #[test]
-    fn a_line_is_ascii_if_all_of_it_is() {
-        for length in 0..200 {
-            let mut line = vec![b'x'; length];
-            assert_eq!(text(&line).map(str::len), Some(length));
-            for place in 0..length {
-                line[place] = 0x80;
-                assert_eq!(text(&line), None, "{place} of {length}");
-                line[place] = b'x';
-            }
-        }
-        assert_eq!(text("é".as_bytes()), Some("é"));
     }
 }

@@ -1,321 +1,263 @@
-//! Usual events in one go: token by token, strings sixteen bytes at a time.
+//! Usual events in one go: from value to value, over gaps that were learned.
 //!
 //! A walk is sure of what it says or says nothing: whatever is wrong is left to [`super::tokens`], which finds the reason.
 
 use super::Scanner;
-use super::json::{after_number, is_escape, skip_space};
+use super::gap::learn;
+use super::json::after_number;
+use super::learned::{BEGIN, Effect, Gap, GapId, Learned, Spot, Then};
+use super::marks::Marks;
 use super::spans::{Kind, Span};
 use super::tokens::Frame;
-use super::trie::{NO_NODE, NodeId, PathTrie, Stamp};
-use super::vector::{VECTOR_BYTES, special};
+use super::trie::{NO_NODE, NodeId, PathTrie};
+
+/// Where an event that was walked ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End {
+    /// Behind the last byte of its line.
+    pub(super) line: usize,
+    /// Behind the line feed, if there is one.
+    pub(super) feed: usize,
+}
+
+/// How far an event was read: to the end of a value.
+#[derive(Debug, Clone, Copy)]
+struct Standpoint {
+    at: usize,
+    spot: Spot,
+    /// The gap before the value.
+    before: GapId,
+    /// What kind of event it is; 0 until that is known.
+    subject: u32,
+}
+
+/// A gap and the value behind it.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    gap: GapId,
+    kind: Kind,
+    start: usize,
+    end: usize,
+}
+
+/// Steps whose meaning was not noted yet; reused from event to event.
+#[derive(Debug, Clone)]
+pub(super) struct Steps {
+    all: [Step; STEPS_MAX],
+    count: usize,
+}
+
+/// Usual events have fewer values that are wanted.
+const STEPS_MAX: usize = 64;
+
+impl Default for Steps {
+    fn default() -> Steps {
+        Steps { all: [Step { gap: BEGIN, kind: Kind::Null, start: 0, end: 0 }; STEPS_MAX], count: 0 }
+    }
+}
 
 impl Scanner {
-    /// Reads an event that begins with its first byte and ends with its last. Nothing if it is wrong; then nothing of it
-    /// counts.
-    // Places are passed by value, so that they stay in registers.
-    #[inline(never)]
-    pub(super) fn walk(&mut self, trie: &PathTrie, line: &[u8]) -> Option<()> {
-        if line.first() != Some(&b'{') {
+    /// Reads the event that begins at a place, to the end of its line; spans are told from its first byte. Nothing if it is
+    /// wrong; then nothing of it counts.
+    pub(super) fn walk(
+        &mut self,
+        learned: &mut Learned,
+        trie: &PathTrie,
+        marks: &mut Marks<'_>,
+        event: usize,
+    ) -> Option<End> {
+        if marks.bytes().get(event) != Some(&b'{') {
             return None;
         }
         self.begin(trie);
-        let mut top = self.enter(trie.root(), None);
-        let (mut at, mut byte) = next(line, 1)?;
-        // Each round reads a member of a wanted object, and the ends of what ends with it.
+        self.enter_event(trie);
+        learned.begin();
+        self.steps.count = 0;
+        let mut point = Standpoint { at: event, spot: Spot::BEGIN, before: BEGIN, subject: 0 };
         loop {
-            if byte != b'}' {
-                let key = string_at(line, at, byte)?;
-                (at, byte) = behind(line, key.end, b':')?;
-                let node = self.child(trie, top, line.get(key.start..key.end)?, key.kind);
-                match byte {
-                    b'"' => {
-                        let text = string_at(line, at, byte)?;
-                        if node != NO_NODE {
-                            self.spans.push(node, false, Span::apart(text.kind, text.start, text.end));
-                        }
-                        at = text.end + 1;
-                    }
-                    b'{' if node != NO_NODE => {
-                        top = self.enter(node, Some(at));
-                        (at, byte) = next(line, at + 1)?;
-                        continue;
-                    }
-                    b'[' if node != NO_NODE => at = self.walk_array(trie, line, at, node)?,
-                    b'{' | b'[' => at = skip(line, at)?,
-                    _ => {
-                        let (end, kind) = scalar_end(line, at)?;
-                        if node != NO_NODE {
-                            self.spans.push(node, false, Span::apart(kind, at, end));
-                        }
-                        at = end;
-                    }
-                }
-                (at, byte) = next(line, at)?;
+            point = stride(learned, marks, &mut self.steps, point);
+            if self.steps.count == STEPS_MAX {
+                self.note_steps(learned, trie, marks.bytes(), event)?;
             }
-            while byte != b',' {
-                if byte != b'}' {
-                    return None;
-                }
-                at += 1;
-                if let Some(span) = top.span {
-                    self.spans.complete(span, at);
-                }
-                self.stack.pop();
-                let Some(outer) = self.stack.last() else {
-                    self.spans.link();
-                    return (at == line.len()).then_some(());
-                };
-                top = *outer;
-                (at, byte) = next(line, at)?;
-            }
-            (at, byte) = next(line, at + 1)?;
-            // Behind a comma there is a member.
-            if byte != b'"' {
-                return None;
+            let end = self.step(learned, trie, marks, &mut point)?;
+            if end.is_some() {
+                self.note_steps(learned, trie, marks.bytes(), event)?;
+                return end;
             }
         }
     }
 
-    /// Opens a wanted object. The trie bounds how many there are in one another.
-    #[inline(always)]
-    fn enter(&mut self, node: NodeId, at: Option<usize>) -> Frame {
-        let span = at.map(|at| self.spans.push(node, false, Span::apart(Kind::Object, at, at)));
-        self.objects += 1;
-        let frame = Frame { node, object: self.objects, span };
-        self.stack.push(frame);
-        frame
-    }
-
-    /// The place of a member of a wanted object.
-    #[inline(always)]
-    fn child(&mut self, trie: &PathTrie, top: Frame, raw: &[u8], kind: Kind) -> NodeId {
-        let stamp = Stamp::of(raw);
-        let child = if kind == Kind::EscapedText || stamp.is_reserved() {
-            self.unusual_child(trie, raw, kind)
-        } else {
-            trie.object(top.node).child(raw, stamp)
+    /// Goes over one gap and the value behind it, whatever they are; or to the end of the line, which it tells.
+    #[inline(never)]
+    fn step(
+        &mut self,
+        learned: &mut Learned,
+        trie: &PathTrie,
+        marks: &mut Marks<'_>,
+        point: &mut Standpoint,
+    ) -> Option<Option<End>> {
+        let bytes = marks.bytes();
+        let id = match learned.expected(point.before, point.subject, point.spot, bytes, point.at) {
+            Some((id, _)) => id,
+            None => unexpected(learned, trie, marks, point)?,
         };
-        if child != NO_NODE {
-            self.meet(trie, child, top.object);
+        let gap = learned.gap(id)?;
+        let start = point.at + usize::from(gap.length);
+        let (end, kind) = match gap.then {
+            Then::Text => marks.string_end(start)?,
+            Then::Number => (after_number(bytes, start).ok()?, Kind::Number),
+            Then::Line | Then::Nothing => (start, Kind::Null),
+        };
+        self.steps.put(gap, Step { gap: id, kind, start, end });
+        if gap.is_subject {
+            point.subject = subject_of(bytes, start, end);
         }
-        child
+        (point.at, point.spot, point.before) = (end, gap.to, id);
+        Some(match gap.then {
+            Then::Text | Then::Number => None,
+            Then::Line => Some(End { line: end - 1, feed: end }),
+            Then::Nothing => Some(End { line: end, feed: end }),
+        })
     }
 
-    /// Of a key that has escapes, or begins as those do that tags are spliced in under.
-    #[cold]
+    /// Notes what the steps so far mean, in an event that begins at `event`.
     #[inline(never)]
-    fn unusual_child(&mut self, trie: &PathTrie, raw: &[u8], kind: Kind) -> NodeId {
-        self.key(trie, raw, kind == Kind::EscapedText)
-    }
-
-    /// A wanted array, with its elements; where it ends.
-    #[cold]
-    #[inline(never)]
-    fn walk_array(&mut self, trie: &PathTrie, line: &[u8], at: usize, node: NodeId) -> Option<usize> {
-        self.read_tokens(trie, line, at, node).ok()
-    }
-}
-
-/// Behind a container that nobody wants, which begins at `at`. Nothing if it is wrong, or deep.
-#[inline(never)]
-fn skip(line: &[u8], mut at: usize) -> Option<usize> {
-    /// The kinds of open containers are bits, the innermost lowest, behind a first one.
-    const OUTSIDE: u64 = 1;
-    let mut kinds = OUTSIDE;
-    let mut byte = *line.get(at)?;
-    loop {
-        match byte {
-            b'{' | b'[' => {
-                if kinds.leading_zeros() == 0 {
-                    return None;
+    fn note_steps(&mut self, learned: &Learned, trie: &PathTrie, bytes: &[u8], event: usize) -> Option<()> {
+        for number in 0..self.steps.count {
+            let Step { gap, kind, start, end } = *self.steps.all.get(number)?;
+            let gap = learned.gap(gap)?;
+            if gap.has_effects() {
+                let at = start - usize::from(gap.length);
+                self.apply(trie, learned.effects(gap), bytes, event, at)?;
+            }
+            if gap.node != NO_NODE {
+                if gap.is_member {
+                    self.meet_member(trie, gap.node);
                 }
-                let is_object = byte == b'{';
-                kinds = (kinds << 1) | u64::from(is_object);
-                (at, byte) = next(line, at + 1)?;
-                match (is_object, byte) {
-                    (true, b'}') | (false, b']') => {}
-                    (true, b'"') => {
-                        (at, byte) = skip_key(line, at)?;
-                        continue;
+                self.spans.push(gap.node, !gap.is_member, Span::apart(kind, start - event, end - event));
+            }
+        }
+        self.steps.count = 0;
+        Some(())
+    }
+
+    fn enter_event(&mut self, trie: &PathTrie) {
+        self.objects += 1;
+        self.stack.push(Frame { node: trie.root(), object: self.objects, span: None });
+    }
+
+    #[inline(always)]
+    fn meet_member(&mut self, trie: &PathTrie, node: NodeId) {
+        let object = self.stack.last().map_or(0, |top| top.object);
+        self.meet(trie, node, object);
+    }
+
+    /// What a gap at `at` means, in an event that begins at `event`.
+    #[inline(never)]
+    fn apply(
+        &mut self,
+        trie: &PathTrie,
+        effects: &[Effect],
+        bytes: &[u8],
+        event: usize,
+        at: usize,
+    ) -> Option<()> {
+        let place = |offset: u32| at - event + offset as usize;
+        for effect in effects {
+            match *effect {
+                Effect::Open { node, is_object, is_member, start } => {
+                    if is_member {
+                        self.meet_member(trie, node);
                     }
-                    (true, _) => return None,
-                    (false, _) => continue,
+                    let kind = if is_object { Kind::Object } else { Kind::Array };
+                    let span = Span::apart(kind, place(start), place(start));
+                    let span = Some(self.spans.push(node, !is_member, span));
+                    self.objects += u64::from(is_object);
+                    let object = if is_object { self.objects } else { 0 };
+                    self.stack.push(Frame { node, object, span });
+                }
+                Effect::Close { end } => {
+                    if let Frame { span: Some(span), .. } = self.stack.pop()? {
+                        self.spans.complete(span, place(end));
+                    }
+                }
+                Effect::Word { node, kind, is_member, start, end } => {
+                    if is_member {
+                        self.meet_member(trie, node);
+                    }
+                    self.spans.push(node, !is_member, Span::apart(kind, place(start), place(end)));
+                }
+                Effect::Reserved { start, end, is_escaped } => {
+                    self.reserve(bytes.get(at + start as usize..at + end as usize)?, is_escaped);
                 }
             }
-            b'"' => {
-                let end = string_end(line, at + 1)?.0;
-                (at, byte) = next(line, end + 1)?;
-            }
-            _ => {
-                let end = scalar_end(line, at)?.0;
-                (at, byte) = next(line, end)?;
-            }
         }
-        while byte != b',' {
-            if byte != if kinds & 1 == 1 { b'}' } else { b']' } {
-                return None;
-            }
-            kinds >>= 1;
-            if kinds == OUTSIDE {
-                return Some(at + 1);
-            }
-            (at, byte) = next(line, at + 1)?;
-        }
-        (at, byte) = next(line, at + 1)?;
-        if kinds & 1 == 1 {
-            if byte != b'"' {
-                return None;
-            }
-            (at, byte) = skip_key(line, at)?;
-        }
+        Some(())
     }
 }
 
-/// The first byte of a member's value, and its place; the key begins at `at`.
-#[inline(always)]
-fn skip_key(line: &[u8], at: usize) -> Option<(usize, u8)> {
-    let end = string_end(line, at + 1)?.0;
-    behind(line, end, b':')
-}
-
-/// Where a scalar ends that is no string, and what it is.
-#[inline(always)]
-fn scalar_end(line: &[u8], at: usize) -> Option<(usize, Kind)> {
-    let rest = line.get(at..)?;
-    match rest.first_chunk::<4>()? {
-        b"true" => Some((at + 4, Kind::True)),
-        b"null" => Some((at + 4, Kind::Null)),
-        b"fals" if rest.get(4) == Some(&b'e') => Some((at + 5, Kind::False)),
-        _ => Some((number_end(line, at)?, Kind::Number)),
+impl Steps {
+    /// Adds a step, if it means something; false if there is no room for it.
+    #[inline(always)]
+    fn put(&mut self, gap: &Gap, step: Step) -> bool {
+        if !gap.means_something() {
+            return true;
+        }
+        let Some(place) = self.all.get_mut(self.count) else { return false };
+        *place = step;
+        self.count += 1;
+        true
     }
 }
 
-/// A string: its inside, without the quotes.
-struct Text {
-    start: usize,
-    end: usize,
-    kind: Kind,
-}
-
-/// The next byte that is no space, and its place.
-#[inline(always)]
-fn next(line: &[u8], at: usize) -> Option<(usize, u8)> {
-    let byte = *line.get(at)?;
-    if byte > b' ' {
-        return Some((at, byte));
-    }
-    let at = skip_space(line, at);
-    Some((at, *line.get(at)?))
-}
-
-/// The first byte behind a separator that follows a string, and its place. `end` is where the string's closing quote stands.
-#[inline(always)]
-fn behind(line: &[u8], end: usize, separator: u8) -> Option<(usize, u8)> {
-    // Without spaces, one look tells all.
-    if let Some(&[_, one, two, _]) = line.get(end..)?.first_chunk()
-        && one == separator
-        && two > b' '
+/// Goes on from a point over all gaps that are expected and texts that are plain, as far as there is room for steps.
+///
+/// This is the innermost loop. It calls nothing, so that what it holds stays in registers.
+#[inline(never)]
+fn stride(learned: &Learned, marks: &Marks<'_>, steps: &mut Steps, from: Standpoint) -> Standpoint {
+    let bytes = marks.bytes();
+    let Standpoint { mut at, mut spot, mut before, mut subject } = from;
+    while let Some((id, gap)) = learned.expected(before, subject, spot, bytes, at)
+        && gap.then == Then::Text
+        && let start = at + usize::from(gap.length)
+        && let Some(end) = marks.plain_end(start)
+        && steps.put(gap, Step { gap: id, kind: Kind::Text, start, end })
     {
-        return Some((end + 2, two));
-    }
-    let (at, byte) = next(line, end + 1)?;
-    if byte == separator { next(line, at + 1) } else { None }
-}
-
-#[inline(never)]
-fn number_end(line: &[u8], at: usize) -> Option<usize> {
-    after_number(line, at).ok()
-}
-
-/// The string whose opening quote `byte` has to be.
-#[inline(always)]
-fn string_at(line: &[u8], at: usize, byte: u8) -> Option<Text> {
-    if byte != b'"' {
-        return None;
-    }
-    let start = at + 1;
-    let (end, kind) = string_end(line, start)?;
-    Some(Text { start, end, kind })
-}
-
-/// Where the closing quote stands of a string whose inside begins at `at`, and whether it has escapes.
-#[inline(always)]
-fn string_end(line: &[u8], at: usize) -> Option<(usize, Kind)> {
-    let mut at = at;
-    loop {
-        let rest = line.get(at..)?;
-        let Some(bytes) = rest.first_chunk::<VECTOR_BYTES>() else { return last_end(line, at) };
-        let specials = special(bytes);
-        if specials != 0 {
-            let place = specials.trailing_zeros() as usize;
-            at += place;
-            return if bytes.get(place) == Some(&b'"') {
-                Some((at, Kind::Text))
-            } else {
-                unusual_end(line, at)
-            };
+        if gap.is_subject {
+            subject = subject_of(bytes, start, end);
         }
-        at += VECTOR_BYTES;
+        (at, spot, before) = (end, gap.to, id);
     }
+    Standpoint { at, spot, before, subject }
 }
 
-/// As [`string_end`], near the end of the line.
-#[inline(never)]
-fn last_end(line: &[u8], at: usize) -> Option<(usize, Kind)> {
-    let specials = specials(line, at)?;
-    if specials == 0 { None } else { unusual_end(line, at + specials.trailing_zeros() as usize) }
+/// What tells values apart well enough for guesses: the bytes around the value's ends.
+#[inline(always)]
+fn subject_of(bytes: &[u8], start: usize, end: usize) -> u32 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let word = |at: usize| {
+        let chunk = bytes.get(at..).and_then(|rest| rest.first_chunk());
+        chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk))
+    };
+    ((word(start) ^ word(end.saturating_sub(8)).rotate_left(29)).wrapping_mul(SPREAD) >> 40) as u32
 }
 
-/// Goes on behind a byte that is special, but no quote.
+/// The gap at a point, where another one was expected.
 #[cold]
 #[inline(never)]
-fn unusual_end(line: &[u8], mut at: usize) -> Option<(usize, Kind)> {
-    let mut kind = Kind::Text;
-    loop {
-        match line.get(at)? {
-            b'"' => return Some((at, kind)),
-            b'\\' if is_escape(line, at + 1) => {
-                kind = Kind::EscapedText;
-                at += 2;
-            }
-            // Whether it is UTF-8 is seen when the whole line is.
-            0x80.. => at += 1,
-            _ => return None,
-        }
-        loop {
-            let specials = specials(line, at)?;
-            if specials != 0 {
-                at += specials.trailing_zeros() as usize;
-                break;
-            }
-            at += VECTOR_BYTES;
-        }
-    }
-}
-
-/// The special bytes among the next sixteen; behind the end of the line there are none.
-#[inline(always)]
-fn specials(line: &[u8], at: usize) -> Option<u32> {
-    let rest = line.get(at..)?;
-    match rest.first_chunk() {
-        Some(bytes) => Some(special(bytes)),
-        None => last_specials(line, rest.len()),
-    }
-}
-
-/// Of the last bytes of a line.
-#[inline(never)]
-fn last_specials(line: &[u8], rest: usize) -> Option<u32> {
-    let before = VECTOR_BYTES - rest;
-    match line.last_chunk() {
-        _ if rest == 0 => None,
-        Some(bytes) => Some(special(bytes) >> before),
-        None => {
-            let mut bytes = [b' '; VECTOR_BYTES];
-            bytes.get_mut(..rest)?.copy_from_slice(line.get(line.len() - rest..)?);
-            Some(special(&bytes))
-        }
-    }
+fn unexpected(
+    learned: &mut Learned,
+    trie: &PathTrie,
+    marks: &mut Marks<'_>,
+    point: &Standpoint,
+) -> Option<GapId> {
+    let Standpoint { at, spot, before, subject } = *point;
+    let found = match learned.recent(before, spot, marks.bytes(), at) {
+        Some(recent) => recent,
+        None => learn(learned, trie, spot, marks, at)?,
+    };
+    learned.note(before, subject, found);
+    Some(found)
 }
 
 #[cfg(test)]

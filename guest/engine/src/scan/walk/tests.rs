@@ -1,5 +1,6 @@
+use super::super::learned::Learned;
 use super::super::trie::{PathTrie, Root};
-use super::super::{NodeId, Scanner};
+use super::super::{Batch, MarkMemory, NodeId, Scanner};
 use crate::finding::Reason;
 use proptest::prelude::*;
 
@@ -42,16 +43,34 @@ fn by_tokens(trie: &PathTrie, line: &[u8]) -> Result<Seen, Reason> {
     Ok(seen(&scanner, trie, text))
 }
 
-/// Holds both ways of reading against each other; says whether a walk was sure.
-fn check(scanner: &mut Scanner, trie: &PathTrie, line: &[u8]) -> bool {
-    let expected = by_tokens(trie, line);
-    let mut is_sure = false;
-    if let (Some(()), Ok(text)) = (scanner.walk(trie, line), core::str::from_utf8(line)) {
-        is_sure = true;
-        assert_eq!(Ok(seen(scanner, trie, text)), expected, "{text}");
+/// What a scanner learns from, and what it has learned.
+#[derive(Default)]
+struct Reader {
+    scanner: Scanner,
+    learned: Learned,
+}
+
+/// Holds both ways of reading a batch against each other; says whether all walks were sure.
+fn check(reader: &mut Reader, trie: &PathTrie, batch: &[u8]) -> bool {
+    let Reader { scanner, learned } = reader;
+    let mut lines = Batch::new(batch, MarkMemory::default());
+    let mut is_sure = true;
+    for line in batch.split_inclusive(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let expected = by_tokens(trie, line);
+        let begin = lines.at;
+        match (scanner.walk(learned, trie, &mut lines.marks, begin), core::str::from_utf8(line)) {
+            (Some(end), Ok(text)) => {
+                assert_eq!(end.line - begin, line.len(), "{text}");
+                assert_eq!(Ok(seen(scanner, trie, text)), expected, "{text}");
+            }
+            _ => is_sure = false,
+        }
+        let read = scanner.next_line(learned, trie, &mut lines).unwrap();
+        assert_eq!(read.bytes, line);
+        assert_eq!(read.text.map(|text| seen(scanner, trie, text)), expected);
     }
-    let read = scanner.read(trie, line).map(|text| text.to_owned());
-    assert_eq!(read.map(|text| seen(scanner, trie, &text)), expected);
+    assert_eq!(scanner.next_line(learned, trie, &mut lines).map(|line| line.bytes), None);
     is_sure
 }
 
@@ -89,11 +108,11 @@ fn shifted(shift: usize, space: &str) -> String {
 #[test]
 fn usual_events_are_walked_wherever_vectors_end() {
     let trie = wanted();
-    let mut scanner = Scanner::default();
+    let mut reader = Reader::default();
     for shift in 0..200 {
         for space in ["", " ", "   "] {
             let event = shifted(shift, space);
-            assert!(check(&mut scanner, &trie, event.as_bytes()), "left to the slow way: {event}");
+            assert!(check(&mut reader, &trie, event.as_bytes()), "left to the slow way: {event}");
         }
     }
 }
@@ -101,22 +120,22 @@ fn usual_events_are_walked_wherever_vectors_end() {
 #[test]
 fn every_changed_byte_is_noticed_or_harmless() {
     let trie = wanted();
-    let mut scanner = Scanner::default();
+    let mut reader = Reader::default();
     for (shift, space) in [(3, ""), (41, " ")] {
         let event = shifted(shift, space).into_bytes();
         for place in 0..event.len() {
             for byte in *b"\"\\{}[]:, x0-\n\x01\x80u" {
                 let mut changed = event.clone();
                 changed[place] = byte;
-                check(&mut scanner, &trie, &changed);
+                check(&mut reader, &trie, &changed);
                 changed[place] = event[place];
                 changed.insert(place, byte);
-                check(&mut scanner, &trie, &changed);
+                check(&mut reader, &trie, &changed);
             }
             let mut shorter = event.clone();
             shorter.remove(place);
-            check(&mut scanner, &trie, &shorter);
-            check(&mut scanner, &trie, &event[..place]);
+            check(&mut reader, &trie, &shorter);
+            check(&mut reader, &trie, &event[..place]);
         }
     }
 }
@@ -124,11 +143,11 @@ fn every_changed_byte_is_noticed_or_harmless() {
 #[test]
 fn nesting_is_bounded_alike() {
     let trie = wanted();
-    let mut scanner = Scanner::default();
+    let mut reader = Reader::default();
     for depth in [1020, 1022, 1023, 1024, 1025] {
         for (open, close) in [("[", "]"), ("{\"x\":", "}"), ("[{\"b\":", "}]")] {
             let event = format!("{{\"{}\":{}1{}}}", "k".repeat(60), open.repeat(depth), close.repeat(depth));
-            check(&mut scanner, &trie, event.as_bytes());
+            check(&mut reader, &trie, event.as_bytes());
         }
     }
 }
@@ -187,6 +206,6 @@ proptest! {
             let place = place.index(line.len());
             line[place] = byte;
         }
-        check(&mut Scanner::default(), &wanted(), &line);
+        check(&mut Reader::default(), &wanted(), &line);
     }
 }

@@ -1,0 +1,381 @@
+//! The gaps between the values of events, learned as they come.
+//!
+//! An event is a row of values (texts and numbers) with gaps between them: quotes, commas, keys, brackets, and the words
+//! `true`, `false` and `null`. Events repeat their gaps: `","eventTime":"` stands in every one. A gap is read token by token
+//! ([`super::gap`]) when it is met first, and kept with what it means; from then on one comparison reads it. Which gap comes
+//! next is guessed. A wrong guess costs time and nothing else, for no gap counts before each of its bytes was compared.
+
+use super::json::is_number_start;
+use super::spans::Kind;
+use super::trie::{NO_NODE, NodeId};
+use super::vector::{VECTOR_BYTES, is_same, same};
+use crate::id::hash_of;
+use crate::limits::{LEARNED_GAPS_MAX, LEARNED_ITEMS_MAX};
+use hashbrown::HashTable;
+
+/// A stack of open containers, by its number among those met so far.
+pub(super) type PlaceId = u32;
+
+/// Around the event.
+pub(super) const OUTSIDE: PlaceId = 0;
+
+/// Where a gap begins: the open containers, and whether it is a text that ends there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spot(u32);
+
+impl Spot {
+    /// Before the event.
+    pub(super) const BEGIN: Spot = Spot::new(OUTSIDE, false);
+    const NOWHERE: Spot = Spot(NONE);
+
+    pub(super) const fn new(place: PlaceId, is_text: bool) -> Spot {
+        Spot((place << 1) | is_text as u32)
+    }
+
+    pub(super) fn place(self) -> PlaceId {
+        self.0 >> 1
+    }
+
+    pub(super) fn is_text(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// A gap, by its number among those met so far.
+pub(super) type GapId = u32;
+
+/// What stands before the first gap.
+pub(super) const BEGIN: GapId = 0;
+
+const NONE: u32 = u32::MAX;
+
+/// So many guesses are kept: several for each gap.
+const GUESSES: usize = 4 * LEARNED_GAPS_MAX;
+
+/// So many gaps are tried where the expected one does not stand.
+const FOLLOWERS: usize = 6;
+
+/// The innermost of some open containers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) outer: PlaceId,
+    pub(super) is_object: bool,
+    /// Its place in the trie of wanted paths.
+    pub(super) node: NodeId,
+    pub(super) depth: u32,
+    /// The places inside it, as a chain.
+    first_inner: PlaceId,
+    next: PlaceId,
+}
+
+/// What a gap's bytes mean. Where it stands is told in bytes from the gap's first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// A wanted container begins.
+    Open { node: NodeId, is_object: bool, is_member: bool, start: u32 },
+    /// The innermost wanted container ends.
+    Close { end: u32 },
+    /// A wanted value that is neither a text nor a number.
+    Word { node: NodeId, kind: Kind, is_member: bool, start: u32, end: u32 },
+    /// A key of the event that begins as those do that tags are spliced in under.
+    Reserved { start: u32, end: u32, is_escaped: bool },
+}
+
+/// What follows a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// A string, whose opening quote is the gap's last byte.
+    Text,
+    Number,
+    /// The next line; the gap's last byte is the line feed.
+    Line,
+    /// Nothing at all.
+    Nothing,
+}
+
+/// What stands between two values. One is a line of the cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Gap {
+    /// Its first bytes; zeros behind them if it is shorter.
+    first: Block,
+    /// Its last bytes, if it is longer than a block.
+    last: Block,
+    pub(super) from: Spot,
+    /// Where the value behind it ends.
+    pub(super) to: Spot,
+    /// The place in the trie of the value behind it.
+    pub(super) node: NodeId,
+    /// Where the blocks stand that begin behind its first and end before its last bytes.
+    middle: u32,
+    first_effect: u32,
+    pub(super) length: u16,
+    /// Bits of the first block's bytes that are the gap's.
+    first_bits: u16,
+    effects: u8,
+    pub(super) then: Then,
+    /// Whether the value behind it is that of a wanted key.
+    pub(super) is_member: bool,
+    /// Whether the value behind it says what kind of event this is.
+    pub(super) is_subject: bool,
+}
+
+impl Gap {
+    /// Of no length yet, with nothing wanted behind it.
+    pub(super) fn new(from: Spot, to: Spot, then: Then) -> Gap {
+        Gap {
+            first: Block::default(),
+            last: Block::default(),
+            from,
+            to,
+            node: NO_NODE,
+            middle: 0,
+            first_effect: 0,
+            length: 0,
+            first_bits: 0,
+            effects: 0,
+            then,
+            is_member: false,
+            is_subject: false,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn has_effects(&self) -> bool {
+        self.effects > 0
+    }
+
+    /// Whether something in it or behind it is wanted.
+    #[inline(always)]
+    pub(super) fn means_something(&self) -> bool {
+        self.has_effects() || self.node != NO_NODE
+    }
+}
+
+/// Gaps met so far. It says nothing about any event: results are the same without it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Learned {
+    gaps: Vec<Gap>,
+    /// For each gap those that came behind it unexpectedly, the last one first.
+    followers: Vec<[GapId; FOLLOWERS]>,
+    /// The bytes of long gaps, from the 17th on.
+    blocks: Vec<Block>,
+    effects: Vec<Effect>,
+    places: Vec<Place>,
+    /// Gaps by spot and bytes.
+    index: HashTable<GapId>,
+    /// Gaps by what stood before them.
+    guesses: Vec<GapId>,
+}
+
+type Block = [u8; VECTOR_BYTES];
+
+impl Learned {
+    /// To be called before each event: makes room, and drops everything where there is none.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        if self.gaps.is_empty() || self.is_full() {
+            self.forget();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget(&mut self) {
+        *self = Learned::default();
+        let (outer, first_inner, next) = (NONE, NONE, NONE);
+        self.places.push(Place { outer, is_object: false, node: NO_NODE, depth: 0, first_inner, next });
+        self.guesses.resize(GUESSES, BEGIN);
+        // What stands before an event begins nowhere, so it is never found.
+        self.gaps.push(Gap::new(Spot::NOWHERE, Spot::BEGIN, Then::Text));
+        self.followers.push([BEGIN; FOLLOWERS]);
+    }
+
+    fn is_full(&self) -> bool {
+        let items = self.blocks.len() + self.effects.len() + self.places.len();
+        self.gaps.len() > LEARNED_GAPS_MAX || items > LEARNED_ITEMS_MAX
+    }
+
+    #[inline(always)]
+    pub(super) fn gap(&self, gap: GapId) -> Option<&Gap> {
+        self.gaps.get(gap as usize)
+    }
+
+    /// The gap at `at`, if it is the one that is expected behind `before` in an event of this subject.
+    #[inline(always)]
+    pub(super) fn expected(
+        &self,
+        before: GapId,
+        subject: u32,
+        spot: Spot,
+        bytes: &[u8],
+        at: usize,
+    ) -> Option<(GapId, &Gap)> {
+        let id = *self.guesses.get(slot(before, subject))?;
+        self.here(id, spot, bytes, at)
+    }
+
+    /// The gap at `at`, if it is one of those that came behind `before` lately.
+    pub(super) fn recent(&self, before: GapId, spot: Spot, bytes: &[u8], at: usize) -> Option<GapId> {
+        let followers = self.followers.get(before as usize)?;
+        followers.iter().find(|&&id| self.here(id, spot, bytes, at).is_some()).copied()
+    }
+
+    /// Notes that `gap` came behind `before`, unexpectedly. It is expected from now on if it is the first one, or has come
+    /// so twice in a row.
+    pub(super) fn note(&mut self, before: GapId, subject: u32, gap: GapId) {
+        let (Some(followers), Some(guess)) =
+            (self.followers.get_mut(before as usize), self.guesses.get_mut(slot(before, subject)))
+        else {
+            return;
+        };
+        if *guess == BEGIN || followers.first() == Some(&gap) {
+            *guess = gap;
+        }
+        let last = followers.iter().position(|&known| known == gap).unwrap_or(FOLLOWERS - 1);
+        followers.get_mut(..=last).unwrap_or_default().rotate_right(1);
+        if let Some(first) = followers.first_mut() {
+            *first = gap;
+        }
+    }
+
+    /// Keeps a gap that was read: its number, the old one if it is known. Nothing if there is no room.
+    pub(super) fn keep(&mut self, gap: Gap, text: &[u8], effects: &[Effect]) -> Option<GapId> {
+        let is_it = |id: &GapId| {
+            let known = self.gap(*id);
+            known.is_some_and(|known| {
+                known.from == gap.from && known.then == gap.then && self.has_text(known, text)
+            })
+        };
+        let hash = hash_of(text);
+        if let Some(&id) = self.index.find(hash, is_it) {
+            return Some(id);
+        }
+        if self.is_full() {
+            return None;
+        }
+        let id = self.gaps.len() as GapId;
+        let mut first = Block::default();
+        first.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+        self.gaps.push(Gap {
+            first,
+            last: text.last_chunk().copied().unwrap_or_default(),
+            middle: self.blocks.len() as u32,
+            first_effect: self.effects.len() as u32,
+            length: u16::try_from(text.len()).ok()?,
+            first_bits: ((1_u32 << text.len().min(VECTOR_BYTES)) - 1) as u16,
+            effects: u8::try_from(effects.len()).ok()?,
+            ..gap
+        });
+        self.followers.push([BEGIN; FOLLOWERS]);
+        self.blocks.extend(text.as_chunks().0.iter().skip(1));
+        self.effects.extend_from_slice(effects);
+        let Learned { gaps, blocks, index, .. } = self;
+        let rehash = |id: &GapId| gaps.get(*id as usize).map_or(0, |gap| hash_of(&text_of(blocks, gap)));
+        index.insert_unique(hash, id, rehash);
+        Some(id)
+    }
+
+    /// What a gap means.
+    #[inline(always)]
+    pub(super) fn effects(&self, gap: &Gap) -> &[Effect] {
+        let first = gap.first_effect as usize;
+        self.effects.get(first..first + usize::from(gap.effects)).unwrap_or_default()
+    }
+
+    pub(super) fn place(&self, place: PlaceId) -> Option<Place> {
+        self.places.get(place as usize).copied()
+    }
+
+    /// The place inside a container that begins in `outer`.
+    pub(super) fn inner(&mut self, outer: PlaceId, is_object: bool, node: NodeId) -> Option<PlaceId> {
+        let around = self.place(outer)?;
+        let mut inner = around.first_inner;
+        while let Some(known) = self.place(inner) {
+            if known.is_object == is_object && known.node == node {
+                return Some(inner);
+            }
+            inner = known.next;
+        }
+        let fresh = self.places.len() as PlaceId;
+        let (depth, next) = (around.depth + 1, around.first_inner);
+        self.places.push(Place { outer, is_object, node, depth, first_inner: NONE, next });
+        self.places.get_mut(outer as usize)?.first_inner = fresh;
+        Some(fresh)
+    }
+
+    /// A gap, if it is the one that stands here.
+    #[inline(always)]
+    fn here(&self, id: GapId, spot: Spot, bytes: &[u8], at: usize) -> Option<(GapId, &Gap)> {
+        let gap = self.gap(id)?;
+        if gap.from != spot {
+            return None;
+        }
+        let rest = bytes.get(at..)?;
+        let Some(first) = rest.first_chunk() else { return self.here_last(id, rest) };
+        let first_bits = u32::from(gap.first_bits);
+        if same(first, &gap.first) & first_bits != first_bits {
+            return None;
+        }
+        if usize::from(gap.length) > VECTOR_BYTES {
+            let text = rest.get(..usize::from(gap.length))?;
+            if !is_same(text.last_chunk()?, &gap.last)
+                || (usize::from(gap.length) > 2 * VECTOR_BYTES && !self.has_middle(gap, text))
+            {
+                return None;
+            }
+        }
+        (gap.then == Then::Text || is_followed(gap, rest)).then_some((id, gap))
+    }
+
+    /// Whether a text has the bytes of a gap between the first and the last ones.
+    #[inline(always)]
+    fn has_middle(&self, gap: &Gap, text: &[u8]) -> bool {
+        let blocks = self.blocks.get(gap.middle as usize..).unwrap_or_default();
+        let (parts, _) = text.as_chunks();
+        parts.iter().skip(1).zip(blocks).all(|(part, block)| is_same(part, block))
+    }
+
+    /// As [`Learned::here`], near the end of the bytes.
+    #[cold]
+    #[inline(never)]
+    fn here_last(&self, id: GapId, rest: &[u8]) -> Option<(GapId, &Gap)> {
+        let gap = self.gap(id)?;
+        let text = rest.get(..usize::from(gap.length))?;
+        (self.has_text(gap, text) && is_followed(gap, rest)).then_some((id, gap))
+    }
+
+    fn has_text(&self, gap: &Gap, text: &[u8]) -> bool {
+        text_of(&self.blocks, gap) == text
+    }
+}
+
+/// The bytes of a gap.
+fn text_of(blocks: &[Block], gap: &Gap) -> Vec<u8> {
+    let length = usize::from(gap.length);
+    let mut text = gap.first.to_vec();
+    if let Some(middle) = (length / VECTOR_BYTES).checked_sub(1) {
+        let blocks = blocks.get(gap.middle as usize..).unwrap_or_default();
+        text.extend(blocks.iter().take(middle).flatten());
+        text.extend(gap.last.iter().skip(VECTOR_BYTES - length % VECTOR_BYTES));
+    }
+    text.truncate(length);
+    text
+}
+
+/// Whether behind a gap there is what has to be, where the gap's own bytes do not tell.
+#[inline(always)]
+fn is_followed(gap: &Gap, rest: &[u8]) -> bool {
+    let next = rest.get(usize::from(gap.length));
+    match gap.then {
+        Then::Text | Then::Line => true,
+        Then::Number => next.is_some_and(|&next| is_number_start(next)),
+        Then::Nothing => next.is_none(),
+    }
+}
+
+#[inline(always)]
+fn slot(before: GapId, subject: u32) -> usize {
+    const SPREAD: u32 = 0x9e37_79b1;
+    ((before ^ subject).wrapping_mul(SPREAD) >> 7) as usize % GUESSES
+}
