@@ -58,12 +58,12 @@ impl Report {
         })
     }
 
-    fn push_matches(&mut self, event: u64, outcome: &LineOutcome) {
+    fn push_matches(&mut self, event: u64, line: &[u8], outcome: &LineOutcome) {
         if outcome.reported.is_empty() {
             return;
         }
         let id_start = self.texts_end();
-        self.texts.push_str(outcome.event_id.as_deref().unwrap_or_default());
+        self.texts.push_str(outcome.id_text(line));
         let id_end = self.texts_end();
         let time = outcome.time;
         let matched = outcome.reported.iter();
@@ -213,7 +213,7 @@ impl Detector {
                 let action = if outcome.drop { VerdictAction::Drop } else { VerdictAction::Tag };
                 report.verdicts.push(Verdict { event, action });
             }
-            report.push_matches(event, &outcome);
+            report.push_matches(event, line, &outcome);
             report.alerts.append(&mut outcome.alerts);
         }
         report
@@ -331,7 +331,7 @@ impl Detector {
     pub(crate) fn count(&mut self, outcome: &LineOutcome) {
         self.without_time += u64::from(outcome.is_event && outcome.time.is_none());
         let ledger = &mut self.correlator.ledger;
-        outcome.matched.iter().for_each(|rule| ledger.of(*rule).matched += 1);
+        outcome.matched.iter().for_each(|rule| ledger.of(*rule as usize).matched += 1);
         outcome.ungrouped.iter().for_each(|rule| ledger.of(rule.0 as usize).ungrouped += 1);
     }
 

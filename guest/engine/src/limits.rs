@@ -38,3 +38,23 @@ pub const DISTINCT_VALUES_MAX: usize = 1000;
 /// Conditions inside calculations inside conditions that evaluation follows at most, by recursion. The build allows 64 and
 /// 32 of them, which nobody nests in each other; this keeps half of a small stack free.
 pub const RULE_DEPTH_MAX: u32 = 1024;
+
+/// Steps of decisions that are remembered ([`DECISION_BYTES_MAX`] bounds them, too). 57 rules take some hundred of them on
+/// ordinary traffic, 5,000 rules some thousand.
+pub const DECISION_STEPS_MAX: usize = 1 << 14;
+
+/// Memory for steps of decisions, about.
+pub const DECISION_BYTES_MAX: usize = 4 << 20;
+
+/// Events that went where there was no room for a step: after so many all steps are forgotten, as traffic has changed.
+pub const UNDECIDED_EVENTS_MAX: u32 = 1 << 16;
+
+/// Values that lead to a step at once: those of the fields that repeat, such as `eventName`, are fewer. 40 bytes are kept for
+/// each of twice as many.
+pub const RECALLED_VALUES_MAX: usize = 1 << 12;
+
+/// Longest value that leads to a step at once; ARNs and the names of most clients are shorter.
+pub const RECALLED_VALUE_BYTES_MAX: usize = 256;
+
+/// Texts of these values together.
+pub const RECALLED_TEXT_BYTES_MAX: usize = 256 << 10;

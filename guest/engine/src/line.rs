@@ -2,8 +2,10 @@
 
 use crate::correlate::{Carried, Entry, EventId, Fact, Origin, Values};
 use crate::finding::{Alert, Reason};
-use crate::matcher::{CompileError, Compiled, Matcher, Scratch};
+use crate::matcher::{CompileError, Compiled, Decisions, Matcher, Scratch};
 use crate::scan::Scanner;
+use core::ops::Range;
+use std::borrow::Cow;
 use tripwasm_plan::{Action, Correlation, Logic, Onward, Plan, Reads, Rule, RuleIndex, Timestamp};
 
 /// The stateless half: finds what a line matches and what it means for correlations.
@@ -14,8 +16,7 @@ pub(crate) struct LineReader {
     consumers: Vec<Vec<(RuleIndex, usize)>>,
     scanner: Scanner,
     scratch: Scratch,
-    /// Rules that the last line may have matched.
-    candidates: Vec<u32>,
+    decisions: Decisions,
 }
 
 /// What one line gave; reused from line to line.
@@ -28,14 +29,38 @@ pub(crate) struct LineOutcome {
     /// Whether it could be evaluated.
     pub(crate) is_event: bool,
     /// Detection rules that hold, reported or not.
-    pub(crate) matched: Vec<usize>,
+    pub(crate) matched: Vec<u32>,
     /// Correlations of which the event joins no group.
     pub(crate) ungrouped: Vec<RuleIndex>,
     pub(crate) time: Option<Timestamp>,
+    /// The event's id, unless nothing matched.
+    pub(crate) id: IdText,
+    /// The same for correlations, unless none refers to what matched.
     pub(crate) event_id: Option<String>,
 }
 
+/// The text of an event's id.
+#[derive(Debug, Default)]
+pub(crate) enum IdText {
+    #[default]
+    None,
+    /// Where it stands in the line.
+    InLine(Range<usize>),
+    Made(String),
+}
+
 impl LineOutcome {
+    /// The id of the event of this line; empty if it has none.
+    pub(crate) fn id_text<'t>(&'t self, line: &'t [u8]) -> &'t str {
+        match &self.id {
+            IdText::None => "",
+            IdText::InLine(range) => {
+                line.get(range.clone()).and_then(|id| core::str::from_utf8(id).ok()).unwrap_or_default()
+            }
+            IdText::Made(id) => id,
+        }
+    }
+
     /// The alerts that the line's event opened.
     pub(crate) fn opened(&self, event: u64) -> impl Iterator<Item = &Alert> {
         self.alerts.iter().filter(move |alert| alert.opened_by == Some(event))
@@ -50,7 +75,16 @@ impl LineOutcome {
         self.matched.clear();
         self.ungrouped.clear();
         self.time = None;
+        self.id = IdText::None;
         self.event_id = None;
+    }
+}
+
+impl IdText {
+    /// Of an id that is part of the line.
+    fn in_line(line: &[u8], id: &str) -> IdText {
+        let start = (id.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
+        IdText::InLine(start..start.wrapping_add(id.len()))
     }
 }
 
@@ -72,7 +106,7 @@ impl LineReader {
             consumers,
             scanner: Scanner::default(),
             scratch: Scratch::default(),
-            candidates: Vec::new(),
+            decisions: Decisions::default(),
         })
     }
 
@@ -106,23 +140,27 @@ impl LineReader {
         outcome.time = matcher.time();
         outcome.is_event = true;
         let mut facts: Vec<Fact> = Vec::new();
-        matcher.candidates(&mut self.candidates);
-        for &index in &self.candidates {
-            let index = index as usize;
-            let Some(Rule { logic: Logic::Detection(condition), action, reported, .. }) = rules.get(index)
-            else {
-                continue;
-            };
-            if !matcher.holds(condition) {
-                continue;
-            }
-            outcome.matched.push(index);
-            outcome.event_id = outcome.event_id.take().or_else(|| matcher.event_id());
+        self.decisions.matching(&mut matcher, rules, &mut outcome.matched);
+        if outcome.matched.is_empty() {
+            return facts;
+        }
+        outcome.id = match matcher.event_id() {
+            Some(Cow::Borrowed(id)) => IdText::in_line(line, id),
+            Some(Cow::Owned(id)) => IdText::Made(id),
+            None => IdText::None,
+        };
+        for number in 0..outcome.matched.len() {
+            let Some(index) = outcome.matched.get(number).map(|index| *index as usize) else { break };
+            let Some(Rule { action, reported, .. }) = rules.get(index) else { continue };
             outcome.drop |= *action == Action::Drop;
             if *reported {
                 outcome.reported.push(RuleIndex(index as u32));
             }
-            for &(correlation, number) in self.consumers.get(index).into_iter().flatten() {
+            let consumers = self.consumers.get(index).map(Vec::as_slice).unwrap_or_default();
+            if !consumers.is_empty() && outcome.event_id.is_none() {
+                outcome.event_id = matcher.event_id().map(Cow::into_owned);
+            }
+            for &(correlation, number) in consumers {
                 match fact(&mut matcher, rules, correlation, number, event, outcome) {
                     // An event that several of the correlation's rules match is still one event.
                     Some(new) => match facts.iter_mut().find(|known| known.is_of(correlation, &new.group)) {

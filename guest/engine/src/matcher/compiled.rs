@@ -1,6 +1,6 @@
 //! The plan laid out for matching.
 
-use super::index::Index;
+use super::index::{Index, Place};
 use super::sought::{Hop, Sought, index_of};
 use crate::scan::{NodeId, PathTrie, Root};
 use regex_automata::dfa::sparse;
@@ -128,6 +128,14 @@ impl Tables {
         let dfas = predicates.iter().enumerate().map(compile_regex).collect::<Result<_, _>>()?;
         let Slots { calculated, sought } = next;
         Ok(Tables { fields, predicates, dfas, calculated, sought })
+    }
+
+    /// Where a field stands in the event, unless it is made or looked for.
+    pub(super) fn place(&self, field: FieldId) -> Option<Place> {
+        match self.field(field)? {
+            CompiledField::Path { walk, literal } => Some(Place { walk: *walk, literal: *literal }),
+            CompiledField::Calculated { .. } | CompiledField::Sought { .. } => None,
+        }
     }
 
     pub(super) fn field(&self, field: FieldId) -> Option<&CompiledField> {

@@ -1,11 +1,13 @@
 //! Which rules an event may match, told by a few of its values: the others are never asked.
 //!
 //! Most rules fix some field (`eventName: CreateAccessKey`). For each rule the build of the index looks for tests of which at least
-//! one has to hold (its anchors), and notes the rule under their values. An event's values then name the rules worth
-//! asking. The index may name too many rules, never too few: values are told apart by length, first and last bytes alone.
+//! one has to hold (its anchors), and notes the rule at their fields. A field's values then name the rules worth asking.
+//! The index may name too many rules, never too few: whole values and beginnings are told apart by length, first and last
+//! bytes alone. Anchors of other kinds are asked.
 
+use super::Matcher;
 use super::compiled::{CompiledField, Tables};
-use crate::scan::{Kind, Span, Spans, unescape};
+use crate::scan::{Kind, NodeId, Span, Spans, unescape};
 use std::collections::{BTreeMap, BTreeSet};
 use tripwasm_plan::{Condition, FieldId, Pattern, Piece, Predicate, PredicateId, Test, fold_char};
 
@@ -13,19 +15,29 @@ use tripwasm_plan::{Condition, FieldId, Pattern, Piece, Predicate, PredicateId, 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
     /// Rules that fix nothing, ascending.
-    always: Vec<u32>,
-    fields: Vec<FieldIndex>,
+    pub(super) always: Vec<u32>,
+    pub(super) fields: Vec<FieldIndex>,
 }
 
-/// Rules by the values of one field.
+/// Rules by the values of one field of the event; all of them need the field to be present.
 #[derive(Debug, Clone)]
-struct FieldIndex {
-    field: FieldId,
-    /// All of this field.
+pub(super) struct FieldIndex {
+    /// Where the field stands.
+    pub(super) place: Place,
+    /// The rules with whole values and beginnings.
     rules: Vec<u32>,
     whole: Table,
     /// By the length of what a value has to begin with.
     starts: Vec<(usize, Table)>,
+    /// Rules by tests of other kinds.
+    others: Vec<(PredicateId, Vec<u32>)>,
+}
+
+/// The places of a field that stands in the event; the literal one wins if it is present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) walk: NodeId,
+    pub(super) literal: NodeId,
 }
 
 /// A table with open addressing, at most half full.
@@ -67,45 +79,57 @@ impl Index {
                 fields.entry(field).or_default().entry(anchor).or_default().insert(rule);
             }
         }
-        index.fields = fields.into_iter().map(|(field, anchors)| FieldIndex::new(field, anchors)).collect();
+        let fields = fields.into_iter();
+        index.fields = fields
+            .filter_map(|(field, anchors)| Some(FieldIndex::new(tables.place(field)?, anchors)))
+            .collect();
         index
     }
+}
 
-    /// Puts the rules that the event may match into `out`, ascending.
-    #[inline(never)]
-    pub(super) fn candidates(&self, tables: &Tables, line: &str, spans: &Spans, out: &mut Vec<u32>) {
-        out.clear();
-        for index in &self.fields {
-            if let Some(CompiledField::Path { walk, literal }) = tables.field(index.field) {
-                let node = if spans.is_present(*literal) { *literal } else { *walk };
-                spans.of(node).for_each(|span| index.add(line, span, out));
-            }
-        }
-        if !out.is_empty() {
-            out.extend_from_slice(&self.always);
-            out.sort_unstable();
-            out.dedup();
-        } else {
-            out.extend_from_slice(&self.always);
-        }
+impl Place {
+    /// The one that counts in an event.
+    #[inline]
+    pub(super) fn of(self, spans: &Spans) -> NodeId {
+        if spans.is_present(self.literal) { self.literal } else { self.walk }
     }
 }
 
 impl FieldIndex {
-    fn new(field: FieldId, anchors: BTreeMap<Anchor, BTreeSet<u32>>) -> FieldIndex {
-        let rules: BTreeSet<u32> = anchors.values().flatten().copied().collect();
+    fn new(place: Place, anchors: BTreeMap<Anchor, BTreeSet<u32>>) -> FieldIndex {
+        let mut rules: BTreeSet<u32> = BTreeSet::new();
+        let mut others = Vec::new();
         let mut tables: BTreeMap<Option<usize>, BTreeMap<Stamp, BTreeSet<u32>>> = BTreeMap::new();
-        for (anchor, rules) in anchors {
+        for (anchor, of_anchor) in anchors {
             let (text, length) = match &anchor {
                 Anchor::Whole(text) => (text, None),
                 Anchor::Start(text) => (text, Some(text.len())),
+                Anchor::Other(predicate) => {
+                    others.push((*predicate, of_anchor.into_iter().collect()));
+                    continue;
+                }
             };
+            rules.extend(&of_anchor);
             let table = tables.entry(length).or_default();
-            table.entry(Stamp::of(text.as_bytes())).or_default().extend(rules);
+            table.entry(Stamp::of(text.as_bytes())).or_default().extend(of_anchor);
         }
         let whole = tables.remove(&None).map(|texts| Table::new(&texts)).unwrap_or_default();
         let starts = tables.iter().filter_map(|(length, texts)| Some(((*length)?, Table::new(texts))));
-        FieldIndex { field, rules: rules.into_iter().collect(), whole, starts: starts.collect() }
+        FieldIndex { place, rules: rules.into_iter().collect(), whole, starts: starts.collect(), others }
+    }
+
+    /// Puts the rules that the field's values allow into `out`, ascending.
+    pub(super) fn candidates(&self, matcher: &mut Matcher<'_>, out: &mut Vec<u32>) {
+        out.clear();
+        let (line, spans) = (matcher.line, matcher.spans);
+        spans.of(self.place.of(spans)).for_each(|span| self.add(line, span, out));
+        for (predicate, rules) in &self.others {
+            if matcher.answer(*predicate) {
+                out.extend_from_slice(rules);
+            }
+        }
+        out.sort_unstable();
+        out.dedup();
     }
 
     #[inline]
@@ -214,6 +238,8 @@ fn lower(bytes: u64) -> u64 {
 enum Anchor {
     Whole(String),
     Start(String),
+    /// What the test says.
+    Other(PredicateId),
 }
 
 /// The anchor of a predicate of a field that stands in the event.
@@ -229,9 +255,11 @@ fn anchor_of(tables: &Tables, id: PredicateId) -> Option<(FieldId, Anchor)> {
         }
         Test::Text { pattern: Pattern::Wildcard(pieces), .. } => match pieces.first() {
             Some(Piece::Literal(text)) if !text.is_empty() => Anchor::Start(fold(text)),
-            _ => return None,
+            _ => Anchor::Other(id),
         },
-        _ => return None,
+        // Null holds of an absent field; the others follow from more than the field.
+        Test::Null | Test::FieldRef { .. } | Test::Members { .. } => return None,
+        _ => Anchor::Other(id),
     };
     Some((*field, anchor))
 }
@@ -278,9 +306,12 @@ impl<'t> Spread<'t> {
         anchors.min_by(|one, other| self.share(one).total_cmp(&self.share(other)))
     }
 
-    /// Which part of a field's values the anchors are, summed over fields.
+    /// Which part of a field's values the anchors are, summed over fields. What is asked is dearer.
     fn share(&self, anchors: &[PredicateId]) -> f64 {
-        let fields = anchors.iter().filter_map(|id| Some(anchor_of(self.tables, *id)?.0));
-        fields.map(|field| 1.0 / self.values.get(&field).map_or(1.0, |count| *count as f64)).sum()
+        let share = |(field, anchor): (FieldId, Anchor)| {
+            let dearer = if matches!(anchor, Anchor::Other(_)) { 4.0 } else { 1.0 };
+            dearer / self.values.get(&field).map_or(1.0, |count| *count as f64)
+        };
+        anchors.iter().filter_map(|id| anchor_of(self.tables, *id)).map(share).sum()
     }
 }

@@ -1,0 +1,237 @@
+//! Which rules an event matches, by steps from answer to answer that are remembered.
+//!
+//! Values repeat from event to event, and with them what rules make of them. A step stands for what is known of an event:
+//! the rules that hold, those still open, and what is asked next. Each outcome leads to another step; at the last one no
+//! rule is open. Steps are grown where an event goes that nobody went before (`grow.rs`). Where the outcome follows from
+//! the value of one field alone, the value leads on (`recall.rs`), so that a test is asked once a value, not once an event.
+//!
+//! Invariant: a step follows from answers, never from what other events were; what is remembered decides speed alone. Where
+//! there is no room for another step, the rules still open are asked one by one.
+
+mod grow;
+mod open;
+mod recall;
+
+use super::Matcher;
+use super::index::Place;
+use crate::limits::UNDECIDED_EVENTS_MAX;
+use crate::scan::NO_NODE;
+use recall::{Recall, Seen};
+use tripwasm_plan::{PredicateId, Rule};
+
+/// Number of a step.
+type StepId = u32;
+
+/// No step; not known yet.
+const NO_STEP: StepId = StepId::MAX;
+
+/// The steps grown so far.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Decisions {
+    /// First those of the index's fields, in their order, then one for the rules that are always asked, then one at which
+    /// nothing holds.
+    steps: Vec<Step>,
+    /// Parallel to the steps: what following them needs.
+    looks: Vec<Look>,
+    recall: Recall,
+    /// The step at which nothing holds.
+    nothing: StepId,
+    /// Bytes that the steps take, about.
+    bytes: usize,
+    /// Events for which there was no room.
+    undecided: u32,
+    /// Reused: per predicate what is known of it while a step grows, and rules.
+    known: Vec<Option<bool>>,
+    candidates: Vec<u32>,
+}
+
+/// Where a step looks.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// Where the field stands whose value alone decides; nowhere if more has to be asked.
+    place: Place,
+    /// Where it goes on if the field is absent.
+    absent: StepId,
+    /// How often a value was looked up, and how often it was not remembered.
+    lookups: u32,
+    misses: u32,
+}
+
+/// What is known of an event.
+#[derive(Debug, Clone)]
+struct Step {
+    asks: Asks,
+    /// Rules that hold.
+    holding: Vec<u32>,
+    /// Rules not decided yet.
+    open: Vec<u32>,
+    /// Where it goes on.
+    outcomes: Outcomes,
+    /// The step before, and the answers there.
+    parent: StepId,
+    answers: u64,
+}
+
+/// What a step asks of an event.
+#[derive(Debug, Clone)]
+enum Asks {
+    /// Nothing more.
+    Nothing,
+    /// Which rules the values of the index's field with this number name.
+    Candidates(usize),
+    /// Whether these hold.
+    Predicates(Vec<PredicateId>),
+}
+
+/// The steps behind a step.
+#[derive(Debug, Clone)]
+enum Outcomes {
+    /// By the rules named.
+    Named(Vec<(Vec<u32>, StepId)>),
+    /// By a bit for each predicate.
+    Answered(Vec<(u64, StepId)>),
+}
+
+/// Nowhere in an event.
+const NOWHERE: Place = Place { walk: NO_NODE, literal: NO_NODE };
+
+impl Decisions {
+    /// Puts the rules that the event matches into `out`, ascending.
+    pub(crate) fn matching(&mut self, matcher: &mut Matcher<'_>, rules: &[Rule], out: &mut Vec<u32>) {
+        out.clear();
+        let compiled = matcher.compiled;
+        if self.steps.is_empty() || self.undecided >= UNDECIDED_EVENTS_MAX {
+            self.begin(compiled, rules);
+        }
+        let fields = compiled.index.fields.as_slice();
+        for (entry, field) in (0..).zip(fields) {
+            if matcher.spans.is_present(field.place.of(matcher.spans)) {
+                self.follow(entry, matcher, rules, out);
+            }
+        }
+        if !compiled.index.always.is_empty() {
+            self.follow(fields.len() as StepId, matcher, rules, out);
+        }
+        if out.len() > 1 {
+            out.sort_unstable();
+            out.dedup();
+        }
+    }
+
+    /// From a step to the rules that hold.
+    #[inline]
+    fn follow(&mut self, mut at: StepId, matcher: &mut Matcher<'_>, rules: &[Rule], out: &mut Vec<u32>) {
+        while at != self.nothing
+            && let Some(look) = self.looks.get_mut(at as usize)
+        {
+            let mut seen = None;
+            if look.place.walk != NO_NODE {
+                let mut values = matcher.spans.of(look.place.of(matcher.spans));
+                let Some(span) = values.next() else {
+                    at = if look.absent == NO_STEP {
+                        self.ask(at, None, matcher, rules, out)
+                    } else {
+                        look.absent
+                    };
+                    continue;
+                };
+                if values.next().is_none() && look.is_worth_it() {
+                    seen = Seen::of(span, matcher.line);
+                }
+            }
+            if let Some(seen) = &seen {
+                match self.recall.get(at, seen) {
+                    NO_STEP => {}
+                    next => {
+                        at = next;
+                        continue;
+                    }
+                }
+            }
+            at = self.ask(at, seen, matcher, rules, out);
+        }
+    }
+
+    /// Goes on where nothing is remembered. At the end, notes the rules that hold; without room for a step, asks the open
+    /// rules.
+    #[inline(never)]
+    fn ask(
+        &mut self,
+        at: StepId,
+        seen: Option<Seen<'_>>,
+        matcher: &mut Matcher<'_>,
+        rules: &[Rule],
+        out: &mut Vec<u32>,
+    ) -> StepId {
+        let (Some(step), Some(look)) = (self.steps.get(at as usize), self.looks.get(at as usize)) else {
+            return NO_STEP;
+        };
+        if let Asks::Nothing = step.asks {
+            out.extend_from_slice(&step.holding);
+            return NO_STEP;
+        }
+        let place = look.place;
+        let Some(mut next) = self.next(at, matcher, rules) else {
+            self.undecided = self.undecided.saturating_add(1);
+            self.ask_open(at, matcher, rules, out);
+            return NO_STEP;
+        };
+        let is_absent = place.walk != NO_NODE && !matcher.spans.is_present(place.of(matcher.spans));
+        if seen.is_none() && !is_absent {
+            return next;
+        }
+        // The same value may decide what comes next, too.
+        while self.looks.get(next as usize).is_some_and(|look| look.place == place)
+            && let Some(further) = self.next(next, matcher, rules)
+        {
+            next = further;
+        }
+        if let Some(look) = self.looks.get_mut(at as usize) {
+            match seen {
+                Some(seen) => {
+                    look.misses += 1;
+                    self.recall.put(at, &seen, next);
+                }
+                None => look.absent = next,
+            }
+        }
+        next
+    }
+
+    /// Asks the rules that are open at a step one by one.
+    fn ask_open(&mut self, at: StepId, matcher: &mut Matcher<'_>, rules: &[Rule], out: &mut Vec<u32>) {
+        let Some(step) = self.steps.get(at as usize) else { return };
+        out.extend_from_slice(&step.holding);
+        let open = match step.asks {
+            Asks::Candidates(_) => &self.candidates,
+            _ => &step.open,
+        };
+        let holds = |rule: &&u32| open::condition(rules, **rule).is_some_and(|one| matcher.holds(one));
+        out.extend(open.iter().filter(holds));
+    }
+}
+
+impl Look {
+    /// Whether values come back often enough to look them up, told by the last lookups. Counts one.
+    #[inline]
+    fn is_worth_it(&mut self) -> bool {
+        const LOOKUPS_MIN: u32 = 1024;
+        self.lookups += 1;
+        if self.lookups < LOOKUPS_MIN || self.misses < LOOKUPS_MIN / 2 {
+            return true;
+        }
+        self.weigh()
+    }
+
+    #[cold]
+    fn weigh(&mut self) -> bool {
+        const LOOKUPS_MAX: u32 = 1 << 16;
+        if self.lookups >= LOOKUPS_MAX {
+            (self.lookups, self.misses) = (0, 0);
+        }
+        self.misses < self.lookups / 2
+    }
+}
+
+#[cfg(test)]
+mod tests;
