@@ -58,12 +58,12 @@ impl Report {
         })
     }
 
-    fn push_matches(&mut self, event: u64, line: &[u8], outcome: &LineOutcome) {
+    fn push_matches(&mut self, event: u64, outcome: &LineOutcome) {
         if outcome.reported.is_empty() {
             return;
         }
         let id_start = self.texts_end();
-        self.texts.push_str(outcome.id_text(line));
+        self.texts.push_str(&outcome.id);
         let id_end = self.texts_end();
         let time = outcome.time;
         let matched = outcome.reported.iter();
@@ -213,8 +213,10 @@ impl Detector {
                 let action = if outcome.drop { VerdictAction::Drop } else { VerdictAction::Tag };
                 report.verdicts.push(Verdict { event, action });
             }
-            report.push_matches(event, line, &outcome);
-            report.alerts.append(&mut outcome.alerts);
+            report.push_matches(event, &outcome);
+            if !outcome.alerts.is_empty() {
+                report.alerts.append(&mut outcome.alerts);
+            }
         }
         report
     }

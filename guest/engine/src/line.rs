@@ -4,8 +4,6 @@ use crate::correlate::{Carried, Entry, EventId, Fact, Origin, Values};
 use crate::finding::{Alert, Reason};
 use crate::matcher::{CompileError, Compiled, Decisions, Matcher, Scratch};
 use crate::scan::Scanner;
-use core::ops::Range;
-use std::borrow::Cow;
 use tripwasm_plan::{Action, Correlation, Logic, Onward, Plan, Reads, Rule, RuleIndex, Timestamp};
 
 /// The stateless half: finds what a line matches and what it means for correlations.
@@ -33,34 +31,13 @@ pub(crate) struct LineOutcome {
     /// Correlations of which the event joins no group.
     pub(crate) ungrouped: Vec<RuleIndex>,
     pub(crate) time: Option<Timestamp>,
-    /// The event's id, unless nothing matched.
-    pub(crate) id: IdText,
-    /// The same for correlations, unless none refers to what matched.
+    /// The event's id; empty if it has none, or if nothing matched.
+    pub(crate) id: String,
+    /// The same for correlations; none if none refers to what matched.
     pub(crate) event_id: Option<String>,
 }
 
-/// The text of an event's id.
-#[derive(Debug, Default)]
-pub(crate) enum IdText {
-    #[default]
-    None,
-    /// Where it stands in the line.
-    InLine(Range<usize>),
-    Made(String),
-}
-
 impl LineOutcome {
-    /// The id of the event of this line; empty if it has none.
-    pub(crate) fn id_text<'t>(&'t self, line: &'t [u8]) -> &'t str {
-        match &self.id {
-            IdText::None => "",
-            IdText::InLine(range) => {
-                line.get(range.clone()).and_then(|id| core::str::from_utf8(id).ok()).unwrap_or_default()
-            }
-            IdText::Made(id) => id,
-        }
-    }
-
     /// The alerts that the line's event opened.
     pub(crate) fn opened(&self, event: u64) -> impl Iterator<Item = &Alert> {
         self.alerts.iter().filter(move |alert| alert.opened_by == Some(event))
@@ -75,16 +52,8 @@ impl LineOutcome {
         self.matched.clear();
         self.ungrouped.clear();
         self.time = None;
-        self.id = IdText::None;
+        self.id.clear();
         self.event_id = None;
-    }
-}
-
-impl IdText {
-    /// Of an id that is part of the line.
-    fn in_line(line: &[u8], id: &str) -> IdText {
-        let start = (id.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize);
-        IdText::InLine(start..start.wrapping_add(id.len()))
     }
 }
 
@@ -144,11 +113,7 @@ impl LineReader {
         if outcome.matched.is_empty() {
             return facts;
         }
-        outcome.id = match matcher.event_id() {
-            Some(Cow::Borrowed(id)) => IdText::in_line(line, id),
-            Some(Cow::Owned(id)) => IdText::Made(id),
-            None => IdText::None,
-        };
+        outcome.id.push_str(&matcher.event_id().unwrap_or_default());
         for number in 0..outcome.matched.len() {
             let Some(index) = outcome.matched.get(number).map(|index| *index as usize) else { break };
             let Some(Rule { action, reported, .. }) = rules.get(index) else { continue };
@@ -157,8 +122,8 @@ impl LineReader {
                 outcome.reported.push(RuleIndex(index as u32));
             }
             let consumers = self.consumers.get(index).map(Vec::as_slice).unwrap_or_default();
-            if !consumers.is_empty() && outcome.event_id.is_none() {
-                outcome.event_id = matcher.event_id().map(Cow::into_owned);
+            if !consumers.is_empty() && !outcome.id.is_empty() && outcome.event_id.is_none() {
+                outcome.event_id = Some(outcome.id.clone());
             }
             for &(correlation, number) in consumers {
                 match fact(&mut matcher, rules, correlation, number, event, outcome) {

@@ -121,15 +121,19 @@ impl FieldIndex {
     /// Puts the rules that the field's values allow into `out`, ascending.
     pub(super) fn candidates(&self, matcher: &mut Matcher<'_>, out: &mut Vec<u32>) {
         out.clear();
-        let (line, spans) = (matcher.line, matcher.spans);
-        spans.of(self.place.of(spans)).for_each(|span| self.add(line, span, out));
+        if !self.rules.is_empty() {
+            let (line, spans) = (matcher.line, matcher.spans);
+            spans.of(self.place.of(spans)).for_each(|span| self.add(line, span, out));
+        }
         for (predicate, rules) in &self.others {
             if matcher.answer(*predicate) {
                 out.extend_from_slice(rules);
             }
         }
-        out.sort_unstable();
-        out.dedup();
+        if out.len() > 1 {
+            out.sort_unstable();
+            out.dedup();
+        }
     }
 
     #[inline]

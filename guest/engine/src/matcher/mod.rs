@@ -71,13 +71,19 @@ pub(crate) struct Matcher<'e> {
 }
 
 impl Buffers {
+    #[inline]
     fn begin(&mut self, tables: &Tables) {
         self.event += 1;
         if self.event == 1 {
-            self.answers.resize(tables.predicates.len(), 0);
-            self.outcomes.resize(tables.calculated, (0, Outcome::Absent));
-            self.found.resize_with(tables.sought, Found::default);
+            self.lay_out(tables);
         }
+    }
+
+    #[cold]
+    fn lay_out(&mut self, tables: &Tables) {
+        self.answers.resize(tables.predicates.len(), 0);
+        self.outcomes.resize(tables.calculated, (0, Outcome::Absent));
+        self.found.resize_with(tables.sought, Found::default);
     }
 
     /// The time that a text says.
@@ -93,6 +99,7 @@ impl Buffers {
 
 impl<'e> Matcher<'e> {
     /// `spans` are those of `line`.
+    #[inline]
     pub(crate) fn new(
         compiled: &'e Compiled,
         line: &'e str,
@@ -100,8 +107,10 @@ impl<'e> Matcher<'e> {
         scratch: &'e mut Scratch,
     ) -> Matcher<'e> {
         let Scratch { buffers, scopes } = scratch;
+        if scopes.len() < compiled.scopes.len() {
+            scopes.resize_with(compiled.scopes.len(), ScopeScratch::default);
+        }
         buffers.begin(&compiled.tables);
-        scopes.resize_with(compiled.scopes.len(), ScopeScratch::default);
         Matcher { compiled, tables: &compiled.tables, line, spans, buffers, scopes }
     }
 

@@ -34,7 +34,7 @@ impl Decisions {
     fn push(&mut self, place: Place, step: Step) -> StepId {
         self.bytes += size_of::<Look>() + step.bytes();
         self.steps.push(step);
-        self.looks.push(Look { place, absent: NO_STEP, lookups: 0, misses: 0 });
+        self.looks.push(Look { place, absent: NO_STEP, misses: 0, since: 0, from: 0 });
         self.steps.len() as StepId - 1
     }
 

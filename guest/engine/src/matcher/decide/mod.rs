@@ -52,9 +52,11 @@ struct Look {
     place: Place,
     /// Where it goes on if the field is absent.
     absent: StepId,
-    /// How often a value was looked up, and how often it was not remembered.
-    lookups: u32,
+    /// How many values were not remembered since an event.
     misses: u32,
+    since: u64,
+    /// The event from which values are looked up.
+    from: u64,
 }
 
 /// What is known of an event.
@@ -119,10 +121,10 @@ impl Decisions {
     }
 
     /// From a step to the rules that hold.
-    #[inline]
+    #[inline(always)]
     fn follow(&mut self, mut at: StepId, matcher: &mut Matcher<'_>, rules: &[Rule], out: &mut Vec<u32>) {
         while at != self.nothing
-            && let Some(look) = self.looks.get_mut(at as usize)
+            && let Some(look) = self.looks.get(at as usize)
         {
             let mut seen = None;
             if look.place.walk != NO_NODE {
@@ -135,8 +137,9 @@ impl Decisions {
                     };
                     continue;
                 };
-                if values.next().is_none() && look.is_worth_it() {
-                    seen = Seen::of(span, matcher.line);
+                if values.next().is_none() && matcher.buffers.event >= look.from {
+                    let text = matcher.line.as_bytes().get(span.inside()).unwrap_or_default();
+                    seen = Seen::of(span.kind, text);
                 }
             }
             if let Some(seen) = &seen {
@@ -189,7 +192,7 @@ impl Decisions {
         if let Some(look) = self.looks.get_mut(at as usize) {
             match seen {
                 Some(seen) => {
-                    look.misses += 1;
+                    look.count_miss(matcher.buffers.event);
                     self.recall.put(at, &seen, next);
                 }
                 None => look.absent = next,
@@ -212,24 +215,17 @@ impl Decisions {
 }
 
 impl Look {
-    /// Whether values come back often enough to look them up, told by the last lookups. Counts one.
-    #[inline]
-    fn is_worth_it(&mut self) -> bool {
-        const LOOKUPS_MIN: u32 = 1024;
-        self.lookups += 1;
-        if self.lookups < LOOKUPS_MIN || self.misses < LOOKUPS_MIN / 2 {
-            return true;
+    /// Counts a value that was not remembered. Where most are not, none is looked up for a while.
+    fn count_miss(&mut self, event: u64) {
+        const MISSES_MIN: u32 = 512;
+        const PAUSE_EVENTS: u64 = 1 << 16;
+        self.misses += 1;
+        if self.misses == MISSES_MIN {
+            if event - self.since < 2 * u64::from(MISSES_MIN) {
+                self.from = event + PAUSE_EVENTS;
+            }
+            (self.misses, self.since) = (0, event);
         }
-        self.weigh()
-    }
-
-    #[cold]
-    fn weigh(&mut self) -> bool {
-        const LOOKUPS_MAX: u32 = 1 << 16;
-        if self.lookups >= LOOKUPS_MAX {
-            (self.lookups, self.misses) = (0, 0);
-        }
-        self.misses < self.lookups / 2
     }
 }
 

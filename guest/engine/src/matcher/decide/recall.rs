@@ -2,31 +2,30 @@
 
 use super::{NO_STEP, StepId};
 use crate::limits::{RECALLED_TEXT_BYTES_MAX, RECALLED_VALUE_BYTES_MAX, RECALLED_VALUES_MAX};
-use crate::scan::{Kind, Span};
-
-/// Places that are looked at for one value.
-const PROBES: usize = 8;
+use crate::scan::Kind;
 
 /// Values by the step that looked at them. Forgets all of them when it is full.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Recall {
-    /// As many as a power of two says; at most half of them are taken.
-    slots: Vec<Slot>,
+    /// As many as a power of two says. Of three values that belong into one, one is forgotten.
+    pairs: Vec<[Known; 2]>,
     taken: usize,
     texts: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+struct Known {
     head: u64,
     tail: u64,
     size: u32,
+    /// No step if the place is free.
     step: StepId,
     /// Where its text begins.
     text: u32,
-    /// None if the slot is free.
     next: StepId,
 }
+
+const FREE: Known = Known { head: 0, tail: 0, size: 0, step: NO_STEP, text: 0, next: NO_STEP };
 
 /// A scalar of an event as it stands there. Its first and last bytes and its size tell it, up to 16 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -41,29 +40,23 @@ pub(super) struct Seen<'e> {
 impl<'e> Seen<'e> {
     /// None of a container, or of a text too long to be remembered.
     #[inline]
-    pub(super) fn of(span: &Span, line: &'e str) -> Option<Seen<'e>> {
-        let text = line.as_bytes().get(span.inside())?;
-        if text.len() > RECALLED_VALUE_BYTES_MAX || matches!(span.kind, Kind::Object | Kind::Array) {
+    pub(super) fn of(kind: Kind, text: &'e [u8]) -> Option<Seen<'e>> {
+        if text.len() > RECALLED_VALUE_BYTES_MAX || matches!(kind, Kind::Object | Kind::Array) {
             return None;
         }
         let (head, tail) = match (text.first_chunk(), text.last_chunk()) {
             (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
             _ => (0, short(text)),
         };
-        Some(Seen { head, tail, size: ((text.len() as u32) << 3) | span.kind as u32, text })
+        Some(Seen { head, tail, size: ((text.len() as u32) << 3) | kind as u32, text })
     }
 
     #[inline]
     fn hash(&self, step: StepId) -> usize {
         const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let middle = match self.text.get(self.text.len() / 2..).and_then(<[u8]>::first_chunk) {
-            Some(middle) if self.text.len() > 16 => u64::from_le_bytes(*middle),
-            _ => 0,
-        };
-        let Seen { head, tail, size, .. } = self;
-        let ends = head.rotate_left(23) ^ tail.wrapping_mul(SPREAD) ^ middle.rotate_left(41);
-        let mixed = (ends ^ (u64::from(step) << 32) ^ u64::from(*size)).wrapping_mul(SPREAD);
-        (mixed >> 40) as usize
+        let about = (u64::from(step) << 32) | u64::from(self.size);
+        let ends = self.head.rotate_left(23) ^ self.tail.wrapping_mul(SPREAD);
+        ((ends ^ about).wrapping_mul(SPREAD) >> 40) as usize
     }
 }
 
@@ -82,64 +75,100 @@ impl Recall {
     /// Where the value led from this step; [`NO_STEP`] if that is not remembered.
     #[inline]
     pub(super) fn get(&self, step: StepId, seen: &Seen<'_>) -> StepId {
-        let mask = self.slots.len().wrapping_sub(1);
-        let hash = seen.hash(step);
-        for probe in 0..PROBES {
-            match self.slots.get(hash.wrapping_add(probe) & mask) {
-                Some(slot) if slot.next != NO_STEP => {
-                    let ends = (slot.head ^ seen.head) | (slot.tail ^ seen.tail);
-                    let others = (slot.size ^ seen.size) | (slot.step ^ step);
-                    if ends | u64::from(others) == 0 && self.is_same(slot, seen.text) {
-                        return slot.next;
-                    }
-                }
-                _ => break,
+        let mask = self.pairs.len().wrapping_sub(1);
+        let Some(pair) = self.pairs.get(seen.hash(step) & mask) else { return NO_STEP };
+        for known in pair {
+            let ends = (known.head ^ seen.head) | (known.tail ^ seen.tail);
+            let others = (known.size ^ seen.size) | (known.step ^ step);
+            if ends | u64::from(others) == 0 && (seen.text.len() <= 16 || self.is_same(known, seen.text)) {
+                return known.next;
             }
         }
         NO_STEP
     }
 
-    /// Whether the text of a slot with the same stamp is this one.
-    #[inline]
-    fn is_same(&self, slot: &Slot, text: &[u8]) -> bool {
-        if text.len() <= 16 {
-            return true;
-        }
-        let start = slot.text as usize;
+    /// Whether a value with the same ends and size is this text.
+    #[inline(never)]
+    fn is_same(&self, known: &Known, text: &[u8]) -> bool {
+        let start = known.text as usize;
         let known = self.texts.get(start..start + text.len()).unwrap_or_default();
-        // The last bytes are in the stamp.
-        let (known, seen) = (known.as_chunks::<8>().0, text.as_chunks::<8>().0);
+        // The last bytes are compared already.
+        let (known, text) = (known.as_chunks::<8>().0, text.as_chunks::<8>().0);
         let differ =
-            |(known, seen): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*known) ^ u64::from_le_bytes(*seen);
-        known.len() == seen.len() && known.iter().zip(seen).map(differ).fold(0, |all, one| all | one) == 0
+            |(one, other): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other);
+        known.len() == text.len() && known.iter().zip(text).map(differ).fold(0, |all, one| all | one) == 0
     }
 
     /// Remembers a value that is not remembered yet.
     pub(super) fn put(&mut self, step: StepId, seen: &Seen<'_>, next: StepId) {
-        let is_full = self.taken * 2 >= self.slots.len();
+        let is_full = self.taken >= RECALLED_VALUES_MAX || self.pairs.is_empty();
         if is_full || self.texts.len() + seen.text.len() > RECALLED_TEXT_BYTES_MAX {
             self.clear();
         }
-        let mask = self.slots.len().wrapping_sub(1);
-        let hash = seen.hash(step);
-        let places = (0..PROBES).map(|probe| hash.wrapping_add(probe) & mask);
-        let is_free = |at: &usize| self.slots.get(*at).is_some_and(|slot| slot.next == NO_STEP);
-        // Among too many alike, the first one goes.
-        let at = places.clone().find(is_free).unwrap_or(hash & mask);
-        let text = self.texts.len() as u32;
-        let Some(slot) = self.slots.get_mut(at) else { return };
-        self.taken += usize::from(slot.next == NO_STEP);
-        let Seen { head, tail, size, .. } = *seen;
-        *slot = Slot { head, tail, size, step, text, next };
-        self.texts.extend_from_slice(seen.text);
+        let mask = self.pairs.len().wrapping_sub(1);
+        let Some([first, second]) = self.pairs.get_mut(seen.hash(step) & mask) else { return };
+        *second = *first;
+        let Seen { head, tail, size, text } = *seen;
+        *first = Known { head, tail, size, step, text: self.texts.len() as u32, next };
+        self.texts.extend_from_slice(text);
+        self.taken += 1;
     }
 
     /// Forgets all.
     pub(super) fn clear(&mut self) {
-        let free = Slot { head: 0, tail: 0, size: 0, step: NO_STEP, text: 0, next: NO_STEP };
-        self.slots.clear();
-        self.slots.resize(RECALLED_VALUES_MAX * 2, free);
+        self.pairs.clear();
+        self.pairs.resize(RECALLED_VALUES_MAX, [FREE; 2]);
         self.taken = 0;
         self.texts.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(text: &str) -> Option<Seen<'_>> {
+        Seen::of(Kind::Text, text.as_bytes())
+    }
+
+    fn texts(length: usize) -> impl Iterator<Item = String> {
+        (0..length).map(move |place| (0..length).map(|at| if at == place { 'y' } else { 'x' }).collect())
+    }
+
+    #[test]
+    fn values_of_one_hash_are_told_apart_by_every_byte() {
+        let mut recall = Recall::default();
+        for length in 1..80 {
+            for (next, text) in (0..).zip(texts(length)) {
+                let seen = seen(&text).unwrap();
+                assert_eq!(recall.get(1, &seen), NO_STEP, "{text}");
+                recall.put(1, &seen, next);
+                assert_eq!(recall.get(1, &seen), next, "{text}");
+                assert_eq!(recall.get(2, &seen), NO_STEP, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_type_tells_values_apart() {
+        let mut recall = Recall::default();
+        let number = Seen::of(Kind::Number, b"1").unwrap();
+        recall.put(1, &number, 5);
+        assert_eq!(recall.get(1, &seen("1").unwrap()), NO_STEP);
+        assert_eq!(recall.get(1, &number), 5);
+        assert!(Seen::of(Kind::Array, b"[]").is_none());
+    }
+
+    #[test]
+    fn it_stays_within_its_bounds() {
+        let mut recall = Recall::default();
+        let long = "x".repeat(RECALLED_VALUE_BYTES_MAX - 8);
+        for number in 0..3 * RECALLED_VALUES_MAX as u32 {
+            recall.put(1, &seen(&format!("{number:08}{long}")).unwrap(), number);
+            recall.put(2, &seen(&number.to_string()).unwrap(), number);
+            assert!(recall.texts.len() <= RECALLED_TEXT_BYTES_MAX && recall.taken <= RECALLED_VALUES_MAX);
+        }
+        assert!(seen(&"x".repeat(RECALLED_VALUE_BYTES_MAX)).is_some());
+        assert!(seen(&"x".repeat(RECALLED_VALUE_BYTES_MAX + 1)).is_none());
     }
 }
