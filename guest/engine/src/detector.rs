@@ -208,7 +208,9 @@ impl Detector {
         let mut outcome = LineOutcome::default();
         for (event, (line, _)) in (first_event..).zip(Lines::new(events)) {
             self.process(line, event, now, &mut outcome);
-            report.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
+            if !outcome.remarks.is_empty() {
+                report.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
+            }
             if outcome.drop || !outcome.reported.is_empty() || outcome.opened(event).next().is_some() {
                 let action = if outcome.drop { VerdictAction::Drop } else { VerdictAction::Tag };
                 report.verdicts.push(Verdict { event, action });

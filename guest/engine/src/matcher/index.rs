@@ -34,7 +34,7 @@ pub(super) struct FieldIndex {
 }
 
 /// The places of a field that stands in the event; the literal one wins if it is present.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) walk: NodeId,
     pub(super) literal: NodeId,
@@ -69,20 +69,19 @@ impl Index {
     pub(super) fn new<'c>(tables: &Tables, conditions: impl Iterator<Item = (u32, &'c Condition)>) -> Index {
         let spread = Spread::of(tables);
         let mut index = Index::default();
-        let mut fields: BTreeMap<FieldId, BTreeMap<Anchor, BTreeSet<u32>>> = BTreeMap::new();
+        let mut fields: BTreeMap<Place, BTreeMap<Anchor, BTreeSet<u32>>> = BTreeMap::new();
         for (rule, condition) in conditions {
             let Some(anchors) = spread.anchors(condition) else {
                 index.always.push(rule);
                 continue;
             };
             for (field, anchor) in anchors.into_iter().filter_map(|id| anchor_of(tables, id)) {
-                fields.entry(field).or_default().entry(anchor).or_default().insert(rule);
+                if let Some(place) = tables.place(field) {
+                    fields.entry(place).or_default().entry(anchor).or_default().insert(rule);
+                }
             }
         }
-        let fields = fields.into_iter();
-        index.fields = fields
-            .filter_map(|(field, anchors)| Some(FieldIndex::new(tables.place(field)?, anchors)))
-            .collect();
+        index.fields = fields.into_iter().map(|(place, anchors)| FieldIndex::new(place, anchors)).collect();
         index
     }
 }

@@ -55,8 +55,8 @@ struct Buffers {
     scanner: Scanner,
     /// Text folded or decoded for one comparison.
     folded: String,
-    /// The text of the last time, and what it says: events come in order, and many in one second.
-    time: (String, Option<Timestamp>),
+    /// The text of the last time in the usual form, and what it says: events come in order, and many in one second.
+    time: ([u8; 20], Option<Timestamp>),
 }
 
 /// One event, or one member of an array, and the conditions over it, asking each question once.
@@ -87,11 +87,11 @@ impl Buffers {
     }
 
     /// The time that a text says.
+    #[inline]
     fn text_time(&mut self, text: &str) -> Option<Timestamp> {
-        if self.time.0 != text {
-            self.time.1 = text_time(text);
-            self.time.0.clear();
-            self.time.0.push_str(text);
+        let Ok(usual) = <[u8; 20]>::try_from(text.as_bytes()) else { return text_time(text) };
+        if self.time.0 != usual {
+            self.time = (usual, text_time(text));
         }
         self.time.1
     }
@@ -184,6 +184,7 @@ impl<'e> Matcher<'e> {
     }
 
     /// The first value of a field of the event, if that is a string without escapes.
+    #[inline]
     fn plain_text(&self, field: FieldId) -> Option<&'e str> {
         let place = self.tables.place(field)?;
         let span = self.spans.of(place.of(self.spans)).next()?;
@@ -224,8 +225,13 @@ impl<'e> Matcher<'e> {
             }
             Test::Members { quantifier, scope } => self.members_fit(predicate.field, *quantifier, *scope),
             test => {
-                let mut folded = core::mem::take(&mut self.buffers.folded);
                 let dfa = tables.dfas.get(id.0 as usize).and_then(Option::as_ref);
+                if let Some(place) = tables.place(predicate.field) {
+                    let (line, folded) = (self.line, &mut self.buffers.folded);
+                    let mut values = self.spans.of(place.of(self.spans));
+                    return values.any(|span| test::passes(test, &Value::of_span(span, line), dfa, folded));
+                }
+                let mut folded = core::mem::take(&mut self.buffers.folded);
                 let passes =
                     self.any_value(predicate.field, |value| test::passes(test, &value, dfa, &mut folded));
                 self.buffers.folded = folded;

@@ -70,6 +70,7 @@ pub(super) fn refers(text: &str, other: &str, reference: Reference, case: CaseRu
     }
 }
 
+#[inline]
 fn text_of<'v>(value: &'v Value<'_>, types: Types) -> Option<Cow<'v, str>> {
     match (value, types) {
         (Value::Text(text), _) => Some(Cow::Borrowed(text)),
@@ -115,18 +116,19 @@ fn contains(text: &str, part: &str) -> bool {
         return false;
     };
     let begins = |at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(part));
-    let (head_chunks, few) = heads.as_chunks::<16>();
-    let may_begin = |(head, tail): (&[u8; 16], &[u8; 16])| {
-        let fits = |(head, tail): (&u8, &u8)| u8::from(*head == first) & u8::from(*tail == last);
-        head.iter().zip(tail).map(fits).fold(0, |any, one| any | one) != 0
+    let (Some(last_heads), Some(last_tails)) = (heads.last_chunk::<16>(), tails.last_chunk::<16>()) else {
+        return (0..heads.len()).any(begins);
     };
-    for (number, chunks) in head_chunks.iter().zip(tails.as_chunks::<16>().0).enumerate() {
-        if may_begin(chunks) && (number * 16..number * 16 + 16).any(begins) {
+    let may_begin = |heads: &[u8; 16], tails: &[u8; 16]| {
+        let fits = |(head, tail): (&u8, &u8)| u8::from(*head == first) & u8::from(*tail == last);
+        heads.iter().zip(tails).map(fits).fold(0, |any, one| any | one) != 0
+    };
+    for ((heads, tails), at) in heads.as_chunks().0.iter().zip(tails.as_chunks().0).zip((0..).step_by(16)) {
+        if may_begin(heads, tails) && (at..at + 16).any(begins) {
             return true;
         }
     }
-    let behind = heads.len() - few.len();
-    (0..).zip(few).any(|(at, byte)| *byte == first && begins(behind + at))
+    may_begin(last_heads, last_tails) && (heads.len() - 16..heads.len()).any(begins)
 }
 
 /// Matches piece by piece; on a mismatch the latest `*` takes one character more.
@@ -217,6 +219,18 @@ fn within(address: IpAddr, network: &Cidr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_found_at_every_place() {
+        for length in 0..70 {
+            for at in 0..length {
+                let text: String = (0..length).map(|place| if place < at { 'a' } else { 'b' }).collect();
+                for part in ["", "b", "ab", "abb", "abbbbbbbbbbbbbbbbbbbb", "aaab", "ba", "bb"] {
+                    assert_eq!(contains(&text, part), text.contains(part), "{part} in {text}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn wildcards_backtrack_and_anchor() {

@@ -28,7 +28,12 @@ impl Decisions {
         let (open, wanted) = self.still_open(&compiled.index.always, rules, &mut holding);
         let (place, asks) = question(&compiled.tables, wanted, NOWHERE);
         self.push(place, Step { open, holding, ..Step::new(asks) });
+        self.entries = self.steps.len() as StepId - StepId::from(compiled.index.always.is_empty());
         self.nothing = self.push(NOWHERE, Step::new(Asks::Nothing));
+        // Where the field is absent, none of its anchors holds.
+        for look in self.looks.iter_mut().take(compiled.index.fields.len()) {
+            look.absent = self.nothing;
+        }
     }
 
     fn push(&mut self, place: Place, step: Step) -> StepId {

@@ -34,6 +34,8 @@ pub(crate) struct Decisions {
     /// Parallel to the steps: what following them needs.
     looks: Vec<Look>,
     recall: Recall,
+    /// How many of the first steps are gone through for every event.
+    entries: StepId,
     /// The step at which nothing holds.
     nothing: StepId,
     /// Bytes that the steps take, about.
@@ -101,18 +103,11 @@ impl Decisions {
     /// Puts the rules that the event matches into `out`, ascending.
     pub(crate) fn matching(&mut self, matcher: &mut Matcher<'_>, rules: &[Rule], out: &mut Vec<u32>) {
         out.clear();
-        let compiled = matcher.compiled;
         if self.steps.is_empty() || self.undecided >= UNDECIDED_EVENTS_MAX {
-            self.begin(compiled, rules);
+            self.begin(matcher.compiled, rules);
         }
-        let fields = compiled.index.fields.as_slice();
-        for (entry, field) in (0..).zip(fields) {
-            if matcher.spans.is_present(field.place.of(matcher.spans)) {
-                self.follow(entry, matcher, rules, out);
-            }
-        }
-        if !compiled.index.always.is_empty() {
-            self.follow(fields.len() as StepId, matcher, rules, out);
+        for entry in 0..self.entries {
+            self.follow(entry, matcher, rules, out);
         }
         if out.len() > 1 {
             out.sort_unstable();
@@ -123,35 +118,34 @@ impl Decisions {
     /// From a step to the rules that hold.
     #[inline(always)]
     fn follow(&mut self, mut at: StepId, matcher: &mut Matcher<'_>, rules: &[Rule], out: &mut Vec<u32>) {
+        let (line, spans, event) = (matcher.line.as_bytes(), matcher.spans, matcher.buffers.event);
         while at != self.nothing
             && let Some(look) = self.looks.get(at as usize)
         {
-            let mut seen = None;
-            if look.place.walk != NO_NODE {
-                let mut values = matcher.spans.of(look.place.of(matcher.spans));
-                let Some(span) = values.next() else {
-                    at = if look.absent == NO_STEP {
-                        self.ask(at, None, matcher, rules, out)
-                    } else {
-                        look.absent
-                    };
-                    continue;
+            if look.place.walk == NO_NODE {
+                at = self.ask(at, None, matcher, rules, out);
+                continue;
+            }
+            let mut values = spans.of(look.place.of(spans));
+            let Some(span) = values.next() else {
+                at = match look.absent {
+                    NO_STEP => self.ask(at, None, matcher, rules, out),
+                    absent => absent,
                 };
-                if values.next().is_none() && matcher.buffers.event >= look.from {
-                    let text = matcher.line.as_bytes().get(span.inside()).unwrap_or_default();
-                    seen = Seen::of(span.kind, text);
-                }
+                continue;
+            };
+            if values.next().is_none()
+                && event >= look.from
+                && let Some(text) = line.get(span.inside())
+                && let Some(seen) = Seen::of(span.kind, text)
+            {
+                at = match self.recall.get(at, &seen) {
+                    NO_STEP => self.ask(at, Some(seen), matcher, rules, out),
+                    next => next,
+                };
+                continue;
             }
-            if let Some(seen) = &seen {
-                match self.recall.get(at, seen) {
-                    NO_STEP => {}
-                    next => {
-                        at = next;
-                        continue;
-                    }
-                }
-            }
-            at = self.ask(at, seen, matcher, rules, out);
+            at = self.ask(at, None, matcher, rules, out);
         }
     }
 

@@ -17,15 +17,14 @@ pub(super) struct Recall {
 struct Known {
     head: u64,
     tail: u64,
-    size: u32,
-    /// No step if the place is free.
-    step: StepId,
+    /// Its step and size; of no step if the place is free.
+    about: u64,
     /// Where its text begins.
     text: u32,
     next: StepId,
 }
 
-const FREE: Known = Known { head: 0, tail: 0, size: 0, step: NO_STEP, text: 0, next: NO_STEP };
+const FREE: Known = Known { head: 0, tail: 0, about: u64::MAX, text: 0, next: NO_STEP };
 
 /// A scalar of an event as it stands there. Its first and last bytes and its size tell it, up to 16 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +38,7 @@ pub(super) struct Seen<'e> {
 
 impl<'e> Seen<'e> {
     /// None of a container, or of a text too long to be remembered.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(kind: Kind, text: &'e [u8]) -> Option<Seen<'e>> {
         if text.len() > RECALLED_VALUE_BYTES_MAX || matches!(kind, Kind::Object | Kind::Array) {
             return None;
@@ -51,12 +50,17 @@ impl<'e> Seen<'e> {
         Some(Seen { head, tail, size: ((text.len() as u32) << 3) | kind as u32, text })
     }
 
+    /// The step that looks at it, and its size.
     #[inline]
-    fn hash(&self, step: StepId) -> usize {
+    fn about(&self, step: StepId) -> u64 {
+        (u64::from(step) << 32) | u64::from(self.size)
+    }
+
+    #[inline]
+    fn hash(&self, about: u64) -> usize {
         const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let about = (u64::from(step) << 32) | u64::from(self.size);
-        let ends = self.head.rotate_left(23) ^ self.tail.wrapping_mul(SPREAD);
-        ((ends ^ about).wrapping_mul(SPREAD) >> 40) as usize
+        let ends = self.head.rotate_left(23) ^ self.tail.rotate_left(5);
+        ((ends ^ about.rotate_left(11)).wrapping_mul(SPREAD) >> 40) as usize
     }
 }
 
@@ -73,14 +77,14 @@ fn short(text: &[u8]) -> u64 {
 
 impl Recall {
     /// Where the value led from this step; [`NO_STEP`] if that is not remembered.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, step: StepId, seen: &Seen<'_>) -> StepId {
         let mask = self.pairs.len().wrapping_sub(1);
-        let Some(pair) = self.pairs.get(seen.hash(step) & mask) else { return NO_STEP };
+        let about = seen.about(step);
+        let Some(pair) = self.pairs.get(seen.hash(about) & mask) else { return NO_STEP };
         for known in pair {
-            let ends = (known.head ^ seen.head) | (known.tail ^ seen.tail);
-            let others = (known.size ^ seen.size) | (known.step ^ step);
-            if ends | u64::from(others) == 0 && (seen.text.len() <= 16 || self.is_same(known, seen.text)) {
+            let differs = (known.head ^ seen.head) | (known.tail ^ seen.tail) | (known.about ^ about);
+            if differs == 0 && (seen.text.len() <= 16 || self.is_same(known, seen.text)) {
                 return known.next;
             }
         }
@@ -106,10 +110,11 @@ impl Recall {
             self.clear();
         }
         let mask = self.pairs.len().wrapping_sub(1);
-        let Some([first, second]) = self.pairs.get_mut(seen.hash(step) & mask) else { return };
+        let about = seen.about(step);
+        let Some([first, second]) = self.pairs.get_mut(seen.hash(about) & mask) else { return };
         *second = *first;
-        let Seen { head, tail, size, text } = *seen;
-        *first = Known { head, tail, size, step, text: self.texts.len() as u32, next };
+        let Seen { head, tail, text, .. } = *seen;
+        *first = Known { head, tail, about, text: self.texts.len() as u32, next };
         self.texts.extend_from_slice(text);
         self.taken += 1;
     }
