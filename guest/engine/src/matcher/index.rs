@@ -7,6 +7,7 @@
 
 use super::Matcher;
 use super::compiled::{CompiledField, Tables};
+use super::test::contains;
 use crate::scan::{Kind, NodeId, Span, Spans, unescape};
 use std::collections::{BTreeMap, BTreeSet};
 use tripwasm_plan::{Condition, FieldId, Pattern, Piece, Predicate, PredicateId, Test, fold_char};
@@ -133,6 +134,25 @@ impl FieldIndex {
             out.sort_unstable();
             out.dedup();
         }
+    }
+
+    /// Whether the field has one value, a plain string that clearly names no rule. `found` is for candidates.
+    pub(super) fn names_none(&self, matcher: &Matcher<'_>, found: &mut Vec<u32>) -> bool {
+        let (line, spans, tables) = (matcher.line, matcher.spans, matcher.tables);
+        let mut values = spans.of(self.place.of(spans));
+        let (Some(span @ Span { kind: Kind::Text, .. }), None) = (values.next(), values.next()) else {
+            return false;
+        };
+        let text = line.get(span.inside()).unwrap_or_default();
+        let others = self.others.iter().filter_map(|(id, _)| tables.predicates.get(id.0 as usize));
+        if others.into_iter().any(|one| may_hold(&one.test, text)) {
+            return false;
+        }
+        found.clear();
+        if !self.rules.is_empty() {
+            self.add(line, span, found);
+        }
+        found.is_empty()
     }
 
     #[inline]
@@ -265,6 +285,14 @@ fn anchor_of(tables: &Tables, id: PredicateId) -> Option<(FieldId, Anchor)> {
         _ => Anchor::Other(id),
     };
     Some((*field, anchor))
+}
+
+/// Whether a test may hold of a string, told by what every match of a regular expression contains.
+fn may_hold(test: &Test, text: &str) -> bool {
+    match test {
+        Test::Regex { literal, .. } => contains(text, literal),
+        _ => true,
+    }
 }
 
 /// How many values rules ask of each field: the more, the fewer rules an event's value names.

@@ -225,7 +225,7 @@ impl<'e> Matcher<'e> {
             }
             Test::Members { quantifier, scope } => self.members_fit(predicate.field, *quantifier, *scope),
             test => {
-                let dfa = tables.dfas.get(id.0 as usize).and_then(Option::as_ref);
+                let dfa = if let Test::Regex { .. } = test { tables.dfa(id) } else { None };
                 if let Some(place) = tables.place(predicate.field) {
                     let (line, folded) = (self.line, &mut self.buffers.folded);
                     let mut values = self.spans.of(place.of(self.spans));

@@ -107,7 +107,7 @@ fn fits_exactly(pattern: &Pattern, text: &str) -> bool {
 
 /// Whether a short text, as values of events are, holds another one. Looks for its first and last byte at their distance,
 /// 16 places at once.
-fn contains(text: &str, part: &str) -> bool {
+pub(super) fn contains(text: &str, part: &str) -> bool {
     let (text, part) = (text.as_bytes(), part.as_bytes());
     let (Some(&first), Some(&last)) = (part.first(), part.last()) else { return true };
     let (Some(heads), Some(tails)) =

@@ -163,12 +163,23 @@ impl Decisions {
         let (Some(step), Some(look)) = (self.steps.get(at as usize), self.looks.get(at as usize)) else {
             return NO_STEP;
         };
-        if let Asks::Nothing = step.asks {
-            out.extend_from_slice(&step.holding);
-            return NO_STEP;
-        }
         let place = look.place;
-        let Some(mut next) = self.next(at, matcher, rules) else {
+        let next = match &step.asks {
+            Asks::Nothing => {
+                out.extend_from_slice(&step.holding);
+                return NO_STEP;
+            }
+            Asks::Candidates(field) => {
+                let field = *field;
+                if self.names_none(field, matcher) {
+                    Some(self.nothing)
+                } else {
+                    self.next(at, matcher, rules)
+                }
+            }
+            Asks::Predicates(_) => self.next(at, matcher, rules),
+        };
+        let Some(mut next) = next else {
             self.undecided = self.undecided.saturating_add(1);
             self.ask_open(at, matcher, rules, out);
             return NO_STEP;
@@ -193,6 +204,11 @@ impl Decisions {
             }
         }
         next
+    }
+
+    fn names_none(&mut self, field: usize, matcher: &Matcher<'_>) -> bool {
+        let field = matcher.compiled.index.fields.get(field);
+        field.is_some_and(|field| field.names_none(matcher, &mut self.candidates))
     }
 
     /// Asks the rules that are open at a step one by one.
