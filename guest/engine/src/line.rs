@@ -114,14 +114,14 @@ impl LineReader {
             return facts;
         }
         outcome.id.push_str(&matcher.event_id().unwrap_or_default());
-        for number in 0..outcome.matched.len() {
-            let Some(index) = outcome.matched.get(number).map(|index| *index as usize) else { break };
-            let Some(Rule { action, reported, .. }) = rules.get(index) else { continue };
+        let matched = core::mem::take(&mut outcome.matched);
+        for &index in &matched {
+            let Some(Rule { action, reported, .. }) = rules.get(index as usize) else { continue };
             outcome.drop |= *action == Action::Drop;
             if *reported {
-                outcome.reported.push(RuleIndex(index as u32));
+                outcome.reported.push(RuleIndex(index));
             }
-            let consumers = self.consumers.get(index).map(Vec::as_slice).unwrap_or_default();
+            let consumers = self.consumers.get(index as usize).map(Vec::as_slice).unwrap_or_default();
             if !consumers.is_empty() && !outcome.id.is_empty() && outcome.event_id.is_none() {
                 outcome.event_id = Some(outcome.id.clone());
             }
@@ -136,6 +136,7 @@ impl LineReader {
                 }
             }
         }
+        outcome.matched = matched;
         facts
     }
 }

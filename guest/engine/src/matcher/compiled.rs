@@ -50,13 +50,16 @@ pub(crate) struct Compiled {
     pub(super) event_id: Vec<FieldId>,
 }
 
+/// A regular expression, ready to search.
+pub(super) type Automaton = sparse::DFA<Vec<u8>>;
+
 /// What conditions refer to.
 #[derive(Debug, Clone)]
 pub(super) struct Tables {
     pub(super) fields: Vec<CompiledField>,
     pub(super) predicates: Vec<Predicate>,
     /// Of the predicates that are regular expressions, in order.
-    dfas: Vec<(PredicateId, sparse::DFA<Vec<u8>>)>,
+    dfas: Vec<(PredicateId, Automaton)>,
     /// How many of the fields are calculated, and how many are sought.
     pub(super) calculated: usize,
     pub(super) sought: usize,
@@ -141,7 +144,7 @@ impl Tables {
     }
 
     /// The automaton of a regular expression.
-    pub(super) fn dfa(&self, id: PredicateId) -> Option<&sparse::DFA<Vec<u8>>> {
+    pub(super) fn dfa(&self, id: PredicateId) -> Option<&Automaton> {
         let at = self.dfas.binary_search_by_key(&id, |(id, _)| *id).ok()?;
         self.dfas.get(at).map(|(_, dfa)| dfa)
     }
@@ -201,7 +204,7 @@ fn compile_indexed(trie: &mut PathTrie, path: &str) -> Sought {
 
 fn compile_regex(
     (id, predicate): (PredicateId, &Predicate),
-) -> Option<Result<(PredicateId, sparse::DFA<Vec<u8>>), CompileError>> {
+) -> Option<Result<(PredicateId, Automaton), CompileError>> {
     let Test::Regex { dfa, .. } = &predicate.test else { return None };
     let read = sparse::DFA::from_bytes(dfa).map_err(|_| CompileError::Regex(id.0));
     Some(read.map(|(dfa, _)| (id, dfa.to_owned())))

@@ -1,22 +1,18 @@
 //! Tests of one value.
 
+use super::compiled::Automaton;
 use super::fold::fold_into;
 use super::{Value, number};
 use crate::scan::compact;
 use core::cmp::Ordering;
 use regex_automata::Input;
-use regex_automata::dfa::{Automaton, sparse};
+use regex_automata::dfa::Automaton as _;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 use tripwasm_plan::{CaseRule, Cidr, Operator, Pattern, Piece, Reference, Test, Types};
 
 /// Whether a value passes a test that needs nothing but the value. `dfa` is that of a [`Test::Regex`].
-pub(super) fn passes(
-    test: &Test,
-    value: &Value<'_>,
-    dfa: Option<&sparse::DFA<Vec<u8>>>,
-    folded: &mut String,
-) -> bool {
+pub(super) fn passes(test: &Test, value: &Value<'_>, dfa: Option<&Automaton>, folded: &mut String) -> bool {
     match test {
         // Answered by the field's presence, not by a value.
         Test::Exists | Test::Null | Test::FieldRef { .. } | Test::Members { .. } => false,

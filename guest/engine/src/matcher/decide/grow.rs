@@ -6,10 +6,14 @@ use crate::limits::{DECISION_BYTES_MAX, DECISION_STEPS_MAX};
 use crate::matcher::Matcher;
 use crate::matcher::compiled::{Compiled, CompiledField, Tables};
 use crate::matcher::index::Place;
+use crate::order::sort_by;
 use tripwasm_plan::{FieldId, Pattern, Predicate, PredicateId, Rule, Test};
 
 /// Predicates that one step asks, a bit of its outcome each.
 const PREDICATES_MAX: usize = 64;
+
+/// What an outcome takes, about.
+const OUTCOME_BYTES: usize = 32;
 
 impl Decisions {
     /// Forgets all, and lays the first steps.
@@ -46,49 +50,65 @@ impl Decisions {
     /// The step that the event's outcome leads to, grown if need be; none without room for it.
     pub(super) fn next(&mut self, at: StepId, matcher: &mut Matcher<'_>, rules: &[Rule]) -> Option<StepId> {
         let step = self.steps.get(at as usize)?;
-        let (known, answers) = match (&step.asks, &step.outcomes) {
+        let (found, answers) = match (&step.asks, &step.outcomes) {
             (Asks::Candidates(field), Outcomes::Named(named)) => {
                 let field = matcher.compiled.index.fields.get(*field)?;
                 field.candidates(matcher, &mut self.candidates);
                 if self.candidates.is_empty() {
                     return Some(self.nothing);
                 }
-                (named.iter().find(|(rules, _)| *rules == self.candidates).map(|(_, next)| *next), 0)
+                (named.binary_search_by(|(rules, _)| rules.cmp(&self.candidates)), 0)
             }
             (Asks::Predicates(predicates), Outcomes::Answered(answered)) => {
                 let bits = (0..).zip(predicates).map(|(bit, one)| u64::from(matcher.answer(*one)) << bit);
                 let answers = bits.fold(0, |all, bit: u64| all | bit);
-                (answered.iter().find(|(bits, _)| *bits == answers).map(|(_, next)| *next), answers)
+                (answered.binary_search_by_key(&answers, |(bits, _)| *bits), answers)
             }
             _ => return None,
         };
-        known.or_else(|| self.grow(at, answers, matcher.compiled, rules))
+        match found {
+            Ok(at) => step.outcomes.get(at),
+            Err(place) => self.grow(at, answers, place, matcher.compiled, rules),
+        }
     }
 
-    fn grow(&mut self, parent: StepId, answers: u64, compiled: &Compiled, rules: &[Rule]) -> Option<StepId> {
+    /// Notes the outcome at `place` among those of its parent, and the step that it leads to.
+    fn grow(
+        &mut self,
+        parent: StepId,
+        answers: u64,
+        place: usize,
+        compiled: &Compiled,
+        rules: &[Rule],
+    ) -> Option<StepId> {
         if self.steps.len() >= DECISION_STEPS_MAX || self.bytes >= DECISION_BYTES_MAX {
             return None;
         }
         let before = self.steps.get(parent as usize)?;
-        let place = self.looks.get(parent as usize)?.place;
+        let looked_at = self.looks.get(parent as usize)?.place;
         let mut holding = before.holding.clone();
-        let rules_before = match before.asks {
+        let undecided = match before.asks {
             Asks::Candidates(_) => self.candidates.clone(),
             _ => before.open.clone(),
         };
         self.learn(parent, answers);
-        let (open, wanted) = self.still_open(&rules_before, rules, &mut holding);
+        let (open, wanted) = self.still_open(&undecided, rules, &mut holding);
         self.known.fill(None);
         let next = if open.is_empty() && holding.is_empty() {
             self.nothing
         } else {
-            let (place, asks) = question(&compiled.tables, wanted, place);
+            let (place, asks) = question(&compiled.tables, wanted, looked_at);
             self.push(place, Step { open, holding, parent, answers, ..Step::new(asks) })
         };
-        let candidates = &self.candidates;
         match self.steps.get_mut(parent as usize).map(|step| &mut step.outcomes) {
-            Some(Outcomes::Named(named)) => named.push((candidates.clone(), next)),
-            Some(Outcomes::Answered(answered)) => answered.push((answers, next)),
+            Some(Outcomes::Named(named)) => {
+                self.bytes += OUTCOME_BYTES + 4 * undecided.len();
+                named.insert(place.min(named.len()), (undecided, next));
+            }
+            Some(Outcomes::Answered(answered)) => {
+                self.bytes += OUTCOME_BYTES;
+                answered.insert(place.min(answered.len()), (answers, next));
+            }
             None => {}
         }
         Some(next)
@@ -140,7 +160,7 @@ fn question(tables: &Tables, wanted: Vec<PredicateId>, before: Place) -> (Place,
         Some((cost == Cost::Elsewhere, predicate.field, id, cost))
     };
     let mut wanted: Vec<_> = wanted.into_iter().filter_map(asked).collect();
-    wanted.sort_unstable();
+    sort_by(&mut wanted, &|one, other| one.cmp(other));
     let groups = wanted.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1));
     let place_of = |group: &[(bool, FieldId, PredicateId, Cost)]| {
         let (elsewhere, field, ..) = group.first()?;
@@ -187,6 +207,15 @@ impl Cost {
     }
 }
 
+impl Outcomes {
+    fn get(&self, at: usize) -> Option<StepId> {
+        match self {
+            Outcomes::Named(named) => named.get(at).map(|(_, next)| *next),
+            Outcomes::Answered(answered) => answered.get(at).map(|(_, next)| *next),
+        }
+    }
+}
+
 impl Step {
     fn new(asks: Asks) -> Step {
         Step {
@@ -199,13 +228,12 @@ impl Step {
         }
     }
 
-    /// What it takes, about, the way to it included.
+    /// What it takes, about.
     fn bytes(&self) -> usize {
         let predicates = match &self.asks {
             Asks::Predicates(predicates) => predicates.len(),
             _ => 0,
         };
-        // The rules that led to it may be noted twice.
-        size_of::<Step>() + 4 * (self.holding.len() + 2 * self.open.len() + predicates) + 32
+        size_of::<Step>() + 4 * (self.holding.len() + self.open.len() + predicates)
     }
 }

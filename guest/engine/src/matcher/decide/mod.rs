@@ -87,7 +87,7 @@ enum Asks {
     Predicates(Vec<PredicateId>),
 }
 
-/// The steps behind a step.
+/// The steps behind a step, in order of what leads to them.
 #[derive(Debug, Clone)]
 enum Outcomes {
     /// By the rules named.
