@@ -118,97 +118,70 @@ impl Decisions {
     /// From a step to the rules that hold.
     #[inline(always)]
     fn follow(&mut self, mut at: StepId, matcher: &mut Matcher<'_>, rules: &[Rule], out: &mut Vec<u32>) {
-        let (line, spans, event) = (matcher.line.as_bytes(), matcher.spans, matcher.buffers.event);
         while at != self.nothing
             && let Some(look) = self.looks.get(at as usize)
         {
-            if look.place.walk == NO_NODE {
-                at = self.ask(at, None, matcher, rules, out);
-                continue;
-            }
-            let mut values = spans.of(look.place.of(spans));
-            let Some(span) = values.next() else {
-                at = match look.absent {
-                    NO_STEP => self.ask(at, None, matcher, rules, out),
-                    absent => absent,
-                };
-                continue;
+            let known = match look.sight(matcher) {
+                Sight::Absent => look.absent,
+                Sight::Value(seen) => self.recall.get(at, &seen),
+                Sight::Unsure => NO_STEP,
             };
-            if values.next().is_none()
-                && event >= look.from
-                && let Some(text) = line.get(span.inside())
-                && let Some(seen) = Seen::of(span.kind, text)
-            {
-                at = match self.recall.get(at, &seen) {
-                    NO_STEP => self.ask(at, Some(seen), matcher, rules, out),
-                    next => next,
-                };
-                continue;
-            }
-            at = self.ask(at, None, matcher, rules, out);
+            at = if known == NO_STEP { self.ask(at, matcher, rules, out) } else { known };
         }
     }
 
     /// Goes on where nothing is remembered. At the end, notes the rules that hold; without room for a step, asks the open
     /// rules.
     #[inline(never)]
-    fn ask(
-        &mut self,
-        at: StepId,
-        seen: Option<Seen<'_>>,
-        matcher: &mut Matcher<'_>,
-        rules: &[Rule],
-        out: &mut Vec<u32>,
-    ) -> StepId {
-        let (Some(step), Some(look)) = (self.steps.get(at as usize), self.looks.get(at as usize)) else {
-            return NO_STEP;
-        };
-        let place = look.place;
-        let next = match &step.asks {
+    fn ask(&mut self, at: StepId, matcher: &mut Matcher<'_>, rules: &[Rule], out: &mut Vec<u32>) -> StepId {
+        let Some(step) = self.steps.get(at as usize) else { return NO_STEP };
+        let next = match step.asks {
             Asks::Nothing => {
                 out.extend_from_slice(&step.holding);
                 return NO_STEP;
             }
-            Asks::Candidates(field) => {
-                let field = *field;
-                if self.names_none(field, matcher) {
-                    Some(self.nothing)
-                } else {
-                    self.next(at, matcher, rules)
-                }
+            Asks::Candidates(field) if names_none(field, matcher, &mut self.candidates) => Some(self.nothing),
+            _ => self.next(at, matcher, rules),
+        };
+        match next {
+            Some(next) => self.remember(at, next, matcher, rules),
+            None => {
+                self.undecided = self.undecided.saturating_add(1);
+                self.ask_open(at, matcher, rules, out);
+                NO_STEP
             }
-            Asks::Predicates(_) => self.next(at, matcher, rules),
-        };
-        let Some(mut next) = next else {
-            self.undecided = self.undecided.saturating_add(1);
-            self.ask_open(at, matcher, rules, out);
-            return NO_STEP;
-        };
-        let is_absent = place.walk != NO_NODE && !matcher.spans.is_present(place.of(matcher.spans));
-        if seen.is_none() && !is_absent {
+        }
+    }
+
+    /// Remembers where the value leads that a step looks at: not only to the `next` step, but as far as it decides.
+    fn remember(
+        &mut self,
+        at: StepId,
+        mut next: StepId,
+        matcher: &mut Matcher<'_>,
+        rules: &[Rule],
+    ) -> StepId {
+        let Some(look) = self.looks.get(at as usize).copied() else { return next };
+        let sight = look.sight(matcher);
+        if let Sight::Unsure = sight {
             return next;
         }
-        // The same value may decide what comes next, too.
-        while self.looks.get(next as usize).is_some_and(|look| look.place == place)
+        while self.looks.get(next as usize).is_some_and(|further| further.place == look.place)
             && let Some(further) = self.next(next, matcher, rules)
         {
             next = further;
         }
         if let Some(look) = self.looks.get_mut(at as usize) {
-            match seen {
-                Some(seen) => {
+            match sight {
+                Sight::Absent => look.absent = next,
+                Sight::Value(seen) => {
                     look.count_miss(matcher.buffers.event);
                     self.recall.put(at, &seen, next);
                 }
-                None => look.absent = next,
+                Sight::Unsure => {}
             }
         }
         next
-    }
-
-    fn names_none(&mut self, field: usize, matcher: &Matcher<'_>) -> bool {
-        let field = matcher.compiled.index.fields.get(field);
-        field.is_some_and(|field| field.names_none(matcher, &mut self.candidates))
     }
 
     /// Asks the rules that are open at a step one by one.
@@ -224,7 +197,39 @@ impl Decisions {
     }
 }
 
+/// Whether a field of the index clearly names no rule; `found` is for candidates.
+fn names_none(field: usize, matcher: &Matcher<'_>, found: &mut Vec<u32>) -> bool {
+    matcher.compiled.index.fields.get(field).is_some_and(|field| field.names_none(matcher, found))
+}
+
+/// What a step sees of an event.
+enum Sight<'e> {
+    Absent,
+    /// One value that can be remembered.
+    Value(Seen<'e>),
+    /// Several values, a container, a long text, values that do not repeat; or what is asked is not told by one field.
+    Unsure,
+}
+
 impl Look {
+    #[inline(always)]
+    fn sight<'e>(&self, matcher: &Matcher<'e>) -> Sight<'e> {
+        if self.place.walk == NO_NODE {
+            return Sight::Unsure;
+        }
+        let (line, spans) = (matcher.line.as_bytes(), matcher.spans);
+        let mut values = spans.of(self.place.of(spans));
+        let Some(span) = values.next() else { return Sight::Absent };
+        if values.next().is_none()
+            && matcher.buffers.event >= self.from
+            && let Some(text) = line.get(span.inside())
+            && let Some(seen) = Seen::of(span.kind, text)
+        {
+            return Sight::Value(seen);
+        }
+        Sight::Unsure
+    }
+
     /// Counts a value that was not remembered. Where most are not, none is looked up for a while.
     fn count_miss(&mut self, event: u64) {
         const MISSES_MIN: u32 = 512;
