@@ -236,7 +236,7 @@ impl Look {
         const PAUSE_EVENTS: u64 = 1 << 16;
         self.misses += 1;
         if self.misses == MISSES_MIN {
-            if event - self.since < 2 * u64::from(MISSES_MIN) {
+            if event.saturating_sub(self.since) < 2 * u64::from(MISSES_MIN) {
                 self.from = event + PAUSE_EVENTS;
             }
             (self.misses, self.since) = (0, event);
