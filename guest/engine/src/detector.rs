@@ -63,7 +63,7 @@ impl Report {
             return;
         }
         let id_start = self.texts_end();
-        self.texts.push_str(outcome.event_id.as_deref().unwrap_or_default());
+        self.texts.push_str(&outcome.id);
         let id_end = self.texts_end();
         let time = outcome.time;
         let matched = outcome.reported.iter();
@@ -208,13 +208,17 @@ impl Detector {
         let mut outcome = LineOutcome::default();
         self.for_each_line(events, first_event, |detector, line, event| {
             detector.process(line, event, now, &mut outcome);
-            report.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
+            if !outcome.remarks.is_empty() {
+                report.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
+            }
             if outcome.drop || !outcome.reported.is_empty() || outcome.opened(event).next().is_some() {
                 let action = if outcome.drop { VerdictAction::Drop } else { VerdictAction::Tag };
                 report.verdicts.push(Verdict { event, action });
             }
             report.push_matches(event, &outcome);
-            report.alerts.append(&mut outcome.alerts);
+            if !outcome.alerts.is_empty() {
+                report.alerts.append(&mut outcome.alerts);
+            }
         });
         report
     }
@@ -347,7 +351,7 @@ impl Detector {
     pub(crate) fn count(&mut self, outcome: &LineOutcome) {
         self.without_time += u64::from(outcome.is_event && outcome.time.is_none());
         let ledger = &mut self.correlator.ledger;
-        outcome.matched.iter().for_each(|rule| ledger.of(*rule).matched += 1);
+        outcome.matched.iter().for_each(|rule| ledger.of(*rule as usize).matched += 1);
         outcome.ungrouped.iter().for_each(|rule| ledger.of(rule.0 as usize).ungrouped += 1);
     }
 

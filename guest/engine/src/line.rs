@@ -2,7 +2,7 @@
 
 use crate::correlate::{Carried, Entry, EventId, Fact, Origin, Values};
 use crate::finding::{Alert, Reason};
-use crate::matcher::{CompileError, Compiled, Matcher, Scratch};
+use crate::matcher::{CompileError, Compiled, Decisions, Matcher, Scratch};
 use crate::scan::{Batch, Learned, Line, MarkMemory, Scanner};
 use tripwasm_plan::{Action, Correlation, Logic, Onward, Plan, Reads, Rule, RuleIndex, Timestamp};
 
@@ -17,8 +17,7 @@ pub(crate) struct LineReader {
     /// Memory of the batch before.
     memory: MarkMemory,
     scratch: Scratch,
-    /// Rules that the last line may have matched.
-    candidates: Vec<u32>,
+    decisions: Decisions,
 }
 
 /// What one line gave; reused from line to line.
@@ -31,10 +30,13 @@ pub(crate) struct LineOutcome {
     /// Whether it could be evaluated.
     pub(crate) is_event: bool,
     /// Detection rules that hold, reported or not.
-    pub(crate) matched: Vec<usize>,
+    pub(crate) matched: Vec<u32>,
     /// Correlations of which the event joins no group.
     pub(crate) ungrouped: Vec<RuleIndex>,
     pub(crate) time: Option<Timestamp>,
+    /// The event's id; empty if it has none, or if nothing matched.
+    pub(crate) id: String,
+    /// The same for correlations; none if none refers to what matched.
     pub(crate) event_id: Option<String>,
 }
 
@@ -53,6 +55,7 @@ impl LineOutcome {
         self.matched.clear();
         self.ungrouped.clear();
         self.time = None;
+        self.id.clear();
         self.event_id = None;
     }
 }
@@ -77,7 +80,7 @@ impl LineReader {
             learned: Learned::default(),
             memory: MarkMemory::default(),
             scratch: Scratch::default(),
-            candidates: Vec::new(),
+            decisions: Decisions::default(),
         })
     }
 
@@ -127,23 +130,23 @@ impl LineReader {
         outcome.time = matcher.time();
         outcome.is_event = true;
         let mut facts: Vec<Fact> = Vec::new();
-        matcher.candidates(&mut self.candidates);
-        for &index in &self.candidates {
-            let index = index as usize;
-            let Some(Rule { logic: Logic::Detection(condition), action, reported, .. }) = rules.get(index)
-            else {
-                continue;
-            };
-            if !matcher.holds(condition) {
-                continue;
-            }
-            outcome.matched.push(index);
-            outcome.event_id = outcome.event_id.take().or_else(|| matcher.event_id());
+        self.decisions.matching(&mut matcher, rules, &mut outcome.matched);
+        if outcome.matched.is_empty() {
+            return facts;
+        }
+        outcome.id.push_str(&matcher.event_id().unwrap_or_default());
+        let matched = core::mem::take(&mut outcome.matched);
+        for &index in &matched {
+            let Some(Rule { action, reported, .. }) = rules.get(index as usize) else { continue };
             outcome.drop |= *action == Action::Drop;
             if *reported {
-                outcome.reported.push(RuleIndex(index as u32));
+                outcome.reported.push(RuleIndex(index));
             }
-            for &(correlation, number) in self.consumers.get(index).into_iter().flatten() {
+            let consumers = self.consumers.get(index as usize).map(Vec::as_slice).unwrap_or_default();
+            if !consumers.is_empty() && !outcome.id.is_empty() && outcome.event_id.is_none() {
+                outcome.event_id = Some(outcome.id.clone());
+            }
+            for &(correlation, number) in consumers {
                 match fact(&mut matcher, rules, correlation, number, event, outcome) {
                     // An event that several of the correlation's rules match is still one event.
                     Some(new) => match facts.iter_mut().find(|known| known.is_of(correlation, &new.group)) {
@@ -154,6 +157,7 @@ impl LineReader {
                 }
             }
         }
+        outcome.matched = matched;
         facts
     }
 }

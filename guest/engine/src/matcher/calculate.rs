@@ -30,20 +30,21 @@ impl Matcher<'_> {
         let tables = self.tables;
         match tables.field(field) {
             Some(CompiledField::Calculated { slot, calculation }) => {
-                if let Some(None) = self.buffers.outcomes.get(*slot) {
+                let event = self.buffers.event;
+                if self.buffers.outcomes.get(*slot).is_some_and(|(of, _)| *of != event) {
                     let outcome = self.outcome_of(calculation);
                     if let Some(place) = self.buffers.outcomes.get_mut(*slot) {
-                        *place = Some(outcome);
+                        *place = (event, outcome);
                     }
                 }
             }
             Some(CompiledField::Sought { slot, sought }) => {
-                let super::Buffers { found, scanner, .. } = &mut *self.buffers;
+                let super::Buffers { found, scanner, event, .. } = &mut *self.buffers;
                 if let Some(found) = found.get_mut(*slot)
-                    && !found.is_known
+                    && found.event != *event
                 {
                     sought.find(self.line, self.spans, scanner, &mut found.spans);
-                    found.is_known = true;
+                    found.event = *event;
                 }
             }
             Some(CompiledField::Path { .. }) | None => {}
@@ -52,7 +53,10 @@ impl Matcher<'_> {
 
     pub(super) fn outcome(&self, field: FieldId) -> Option<&Outcome> {
         match self.tables.field(field) {
-            Some(CompiledField::Calculated { slot, .. }) => self.buffers.outcomes.get(*slot)?.as_ref(),
+            Some(CompiledField::Calculated { slot, .. }) => {
+                let (event, outcome) = self.buffers.outcomes.get(*slot)?;
+                (*event == self.buffers.event).then_some(outcome)
+            }
             _ => None,
         }
     }

@@ -1,11 +1,11 @@
 //! The plan laid out for matching.
 
-use super::index::Index;
+use super::index::{Index, Place};
 use super::sought::{Hop, Sought, index_of};
 use crate::scan::{NodeId, PathTrie, Root};
 use regex_automata::dfa::sparse;
 use tripwasm_plan::{
-    Calculation, Condition, Field, FieldId, FieldSource, Logic, Plan, Predicate, Scope, Test,
+    Calculation, Condition, Field, FieldId, FieldSource, Logic, Plan, Predicate, PredicateId, Scope, Test,
 };
 
 /// Why a plan cannot run.
@@ -50,13 +50,16 @@ pub(crate) struct Compiled {
     pub(super) event_id: Vec<FieldId>,
 }
 
+/// A regular expression, ready to search.
+pub(super) type Automaton = sparse::DFA<Vec<u8>>;
+
 /// What conditions refer to.
 #[derive(Debug, Clone)]
 pub(super) struct Tables {
     pub(super) fields: Vec<CompiledField>,
     pub(super) predicates: Vec<Predicate>,
-    /// Parallel to `predicates`.
-    pub(super) dfas: Vec<Option<sparse::DFA<Vec<u8>>>>,
+    /// Of the predicates that are regular expressions, in order.
+    dfas: Vec<(PredicateId, Automaton)>,
     /// How many of the fields are calculated, and how many are sought.
     pub(super) calculated: usize,
     pub(super) sought: usize,
@@ -125,11 +128,28 @@ impl Tables {
             field
         };
         let fields = fields.iter().map(field).collect();
-        let dfas = predicates.iter().enumerate().map(compile_regex).collect::<Result<_, _>>()?;
+        let dfas = (0..).map(PredicateId).zip(&predicates).filter_map(compile_regex);
+        let dfas = dfas.collect::<Result<_, _>>()?;
         let Slots { calculated, sought } = next;
         Ok(Tables { fields, predicates, dfas, calculated, sought })
     }
 
+    /// Where a field stands in the event, unless it is made or looked for.
+    #[inline]
+    pub(super) fn place(&self, field: FieldId) -> Option<Place> {
+        match self.field(field)? {
+            CompiledField::Path { walk, literal } => Some(Place { walk: *walk, literal: *literal }),
+            CompiledField::Calculated { .. } | CompiledField::Sought { .. } => None,
+        }
+    }
+
+    /// The automaton of a regular expression.
+    pub(super) fn dfa(&self, id: PredicateId) -> Option<&Automaton> {
+        let at = self.dfas.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        self.dfas.get(at).map(|(_, dfa)| dfa)
+    }
+
+    #[inline]
     pub(super) fn field(&self, field: FieldId) -> Option<&CompiledField> {
         self.fields.get(field.0 as usize)
     }
@@ -183,9 +203,9 @@ fn compile_indexed(trie: &mut PathTrie, path: &str) -> Sought {
 }
 
 fn compile_regex(
-    (index, predicate): (usize, &Predicate),
-) -> Result<Option<sparse::DFA<Vec<u8>>>, CompileError> {
-    let Test::Regex { dfa, .. } = &predicate.test else { return Ok(None) };
-    let (dfa, _) = sparse::DFA::from_bytes(dfa).map_err(|_| CompileError::Regex(index as u32))?;
-    Ok(Some(dfa.to_owned()))
+    (id, predicate): (PredicateId, &Predicate),
+) -> Option<Result<(PredicateId, Automaton), CompileError>> {
+    let Test::Regex { dfa, .. } = &predicate.test else { return None };
+    let read = sparse::DFA::from_bytes(dfa).map_err(|_| CompileError::Regex(id.0));
+    Some(read.map(|(dfa, _)| (id, dfa.to_owned())))
 }

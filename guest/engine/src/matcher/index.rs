@@ -1,11 +1,14 @@
 //! Which rules an event may match, told by a few of its values: the others are never asked.
 //!
 //! Most rules fix some field (`eventName: CreateAccessKey`). For each rule the build of the index looks for tests of which at least
-//! one has to hold (its anchors), and notes the rule under their values. An event's values then name the rules worth
-//! asking. The index may name too many rules, never too few: values are told apart by length, first and last bytes alone.
+//! one has to hold (its anchors), and notes the rule at their fields. A field's values then name the rules worth asking.
+//! The index may name too many rules, never too few: whole values and beginnings are told apart by length, first and last
+//! bytes alone. Anchors of other kinds are asked.
 
+use super::Matcher;
 use super::compiled::{CompiledField, Tables};
-use crate::scan::{Kind, Span, Spans, unescape};
+use super::test::contains;
+use crate::scan::{Kind, NodeId, Span, Spans, unescape};
 use std::collections::{BTreeMap, BTreeSet};
 use tripwasm_plan::{Condition, FieldId, Pattern, Piece, Predicate, PredicateId, Test, fold_char};
 
@@ -13,19 +16,29 @@ use tripwasm_plan::{Condition, FieldId, Pattern, Piece, Predicate, PredicateId, 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
     /// Rules that fix nothing, ascending.
-    always: Vec<u32>,
-    fields: Vec<FieldIndex>,
+    pub(super) always: Vec<u32>,
+    pub(super) fields: Vec<FieldIndex>,
 }
 
-/// Rules by the values of one field.
+/// Rules by the values of one field of the event; all of them need the field to be present.
 #[derive(Debug, Clone)]
-struct FieldIndex {
-    field: FieldId,
-    /// All of this field.
+pub(super) struct FieldIndex {
+    /// Where the field stands.
+    pub(super) place: Place,
+    /// The rules with whole values and beginnings.
     rules: Vec<u32>,
     whole: Table,
     /// By the length of what a value has to begin with.
     starts: Vec<(usize, Table)>,
+    /// Rules by tests of other kinds.
+    others: Vec<(PredicateId, Vec<u32>)>,
+}
+
+/// The places of a field that stands in the event; the literal one wins if it is present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) walk: NodeId,
+    pub(super) literal: NodeId,
 }
 
 /// A table with open addressing, at most half full.
@@ -57,55 +70,89 @@ impl Index {
     pub(super) fn new<'c>(tables: &Tables, conditions: impl Iterator<Item = (u32, &'c Condition)>) -> Index {
         let spread = Spread::of(tables);
         let mut index = Index::default();
-        let mut fields: BTreeMap<FieldId, BTreeMap<Anchor, BTreeSet<u32>>> = BTreeMap::new();
+        let mut fields: BTreeMap<Place, BTreeMap<Anchor, BTreeSet<u32>>> = BTreeMap::new();
         for (rule, condition) in conditions {
             let Some(anchors) = spread.anchors(condition) else {
                 index.always.push(rule);
                 continue;
             };
             for (field, anchor) in anchors.into_iter().filter_map(|id| anchor_of(tables, id)) {
-                fields.entry(field).or_default().entry(anchor).or_default().insert(rule);
+                if let Some(place) = tables.place(field) {
+                    fields.entry(place).or_default().entry(anchor).or_default().insert(rule);
+                }
             }
         }
-        index.fields = fields.into_iter().map(|(field, anchors)| FieldIndex::new(field, anchors)).collect();
+        index.fields = fields.into_iter().map(|(place, anchors)| FieldIndex::new(place, anchors)).collect();
         index
     }
+}
 
-    /// Puts the rules that the event may match into `out`, ascending.
-    #[inline(never)]
-    pub(super) fn candidates(&self, tables: &Tables, line: &str, spans: &Spans, out: &mut Vec<u32>) {
-        out.clear();
-        for index in &self.fields {
-            if let Some(CompiledField::Path { walk, literal }) = tables.field(index.field) {
-                let node = if spans.is_present(*literal) { *literal } else { *walk };
-                spans.of(node).for_each(|span| index.add(line, span, out));
-            }
-        }
-        if !out.is_empty() {
-            out.extend_from_slice(&self.always);
-            out.sort_unstable();
-            out.dedup();
-        } else {
-            out.extend_from_slice(&self.always);
-        }
+impl Place {
+    /// The one that counts in an event.
+    #[inline]
+    pub(super) fn of(self, spans: &Spans) -> NodeId {
+        if spans.is_present(self.literal) { self.literal } else { self.walk }
     }
 }
 
 impl FieldIndex {
-    fn new(field: FieldId, anchors: BTreeMap<Anchor, BTreeSet<u32>>) -> FieldIndex {
-        let rules: BTreeSet<u32> = anchors.values().flatten().copied().collect();
+    fn new(place: Place, anchors: BTreeMap<Anchor, BTreeSet<u32>>) -> FieldIndex {
+        let mut rules: BTreeSet<u32> = BTreeSet::new();
+        let mut others = Vec::new();
         let mut tables: BTreeMap<Option<usize>, BTreeMap<Stamp, BTreeSet<u32>>> = BTreeMap::new();
-        for (anchor, rules) in anchors {
+        for (anchor, of_anchor) in anchors {
             let (text, length) = match &anchor {
                 Anchor::Whole(text) => (text, None),
                 Anchor::Start(text) => (text, Some(text.len())),
+                Anchor::Other(predicate) => {
+                    others.push((*predicate, of_anchor.into_iter().collect()));
+                    continue;
+                }
             };
+            rules.extend(&of_anchor);
             let table = tables.entry(length).or_default();
-            table.entry(Stamp::of(text.as_bytes())).or_default().extend(rules);
+            table.entry(Stamp::of(text.as_bytes())).or_default().extend(of_anchor);
         }
         let whole = tables.remove(&None).map(|texts| Table::new(&texts)).unwrap_or_default();
         let starts = tables.iter().filter_map(|(length, texts)| Some(((*length)?, Table::new(texts))));
-        FieldIndex { field, rules: rules.into_iter().collect(), whole, starts: starts.collect() }
+        FieldIndex { place, rules: rules.into_iter().collect(), whole, starts: starts.collect(), others }
+    }
+
+    /// Puts the rules that the field's values allow into `out`, ascending.
+    pub(super) fn candidates(&self, matcher: &mut Matcher<'_>, out: &mut Vec<u32>) {
+        out.clear();
+        if !self.rules.is_empty() {
+            let (line, spans) = (matcher.line, matcher.spans);
+            spans.of(self.place.of(spans)).for_each(|span| self.add(line, span, out));
+        }
+        for (predicate, rules) in &self.others {
+            if matcher.answer(*predicate) {
+                out.extend_from_slice(rules);
+            }
+        }
+        if out.len() > 1 {
+            out.sort_unstable();
+            out.dedup();
+        }
+    }
+
+    /// Whether the field has one value, a plain string that clearly names no rule. `found` is for candidates.
+    pub(super) fn names_none(&self, matcher: &Matcher<'_>, found: &mut Vec<u32>) -> bool {
+        let (line, spans, tables) = (matcher.line, matcher.spans, matcher.tables);
+        let mut values = spans.of(self.place.of(spans));
+        let (Some(span @ Span { kind: Kind::Text, .. }), None) = (values.next(), values.next()) else {
+            return false;
+        };
+        let text = line.get(span.inside()).unwrap_or_default();
+        let others = self.others.iter().filter_map(|(id, _)| tables.predicates.get(id.0 as usize));
+        if others.into_iter().any(|one| may_hold(&one.test, text)) {
+            return false;
+        }
+        found.clear();
+        if !self.rules.is_empty() {
+            self.add(line, span, found);
+        }
+        found.is_empty()
     }
 
     #[inline]
@@ -214,6 +261,8 @@ fn lower(bytes: u64) -> u64 {
 enum Anchor {
     Whole(String),
     Start(String),
+    /// What the test says.
+    Other(PredicateId),
 }
 
 /// The anchor of a predicate of a field that stands in the event.
@@ -229,11 +278,21 @@ fn anchor_of(tables: &Tables, id: PredicateId) -> Option<(FieldId, Anchor)> {
         }
         Test::Text { pattern: Pattern::Wildcard(pieces), .. } => match pieces.first() {
             Some(Piece::Literal(text)) if !text.is_empty() => Anchor::Start(fold(text)),
-            _ => return None,
+            _ => Anchor::Other(id),
         },
-        _ => return None,
+        // Null holds of an absent field; the others follow from more than the field.
+        Test::Null | Test::FieldRef { .. } | Test::Members { .. } => return None,
+        _ => Anchor::Other(id),
     };
     Some((*field, anchor))
+}
+
+/// Whether a test may hold of a string, told by what every match of a regular expression contains.
+fn may_hold(test: &Test, text: &str) -> bool {
+    match test {
+        Test::Regex { literal, .. } => contains(text, literal),
+        _ => true,
+    }
 }
 
 /// How many values rules ask of each field: the more, the fewer rules an event's value names.
@@ -278,9 +337,12 @@ impl<'t> Spread<'t> {
         anchors.min_by(|one, other| self.share(one).total_cmp(&self.share(other)))
     }
 
-    /// Which part of a field's values the anchors are, summed over fields.
+    /// Which part of a field's values the anchors are, summed over fields. What is asked is dearer.
     fn share(&self, anchors: &[PredicateId]) -> f64 {
-        let fields = anchors.iter().filter_map(|id| Some(anchor_of(self.tables, *id)?.0));
-        fields.map(|field| 1.0 / self.values.get(&field).map_or(1.0, |count| *count as f64)).sum()
+        let share = |(field, anchor): (FieldId, Anchor)| {
+            let dearer = if matches!(anchor, Anchor::Other(_)) { 4.0 } else { 1.0 };
+            dearer / self.values.get(&field).map_or(1.0, |count| *count as f64)
+        };
+        anchors.iter().filter_map(|id| anchor_of(self.tables, *id)).map(share).sum()
     }
 }

@@ -3,6 +3,7 @@
 mod calculate;
 mod check;
 mod compiled;
+mod decide;
 mod fold;
 mod index;
 mod members;
@@ -14,9 +15,10 @@ mod value;
 pub(crate) use check::check_plan;
 pub use compiled::CompileError;
 pub(crate) use compiled::Compiled;
+pub(crate) use decide::Decisions;
 pub(crate) use value::Value;
 
-use crate::scan::{Linked, Scanner, Span, Spans};
+use crate::scan::{Kind, Linked, Scanner, Span, Spans, text_time};
 use calculate::Outcome;
 use compiled::{CompiledField, Tables};
 use sought::Found;
@@ -45,14 +47,16 @@ struct Buffers {
     answers: Vec<u64>,
     /// Number of the event.
     event: u64,
-    /// Per calculated field: the outcome, once asked for.
-    outcomes: Vec<Option<Outcome>>,
+    /// Per calculated field: the number of the event that it was calculated for last, and the outcome.
+    outcomes: Vec<(u64, Outcome)>,
     /// Per sought field.
     found: Vec<Found>,
     /// For the elements that indices pick.
     scanner: Scanner,
     /// Text folded or decoded for one comparison.
     folded: String,
+    /// The text of the last time in the usual form, and what it says: events come in order, and many in one second.
+    time: ([u8; 20], Option<Timestamp>),
 }
 
 /// One event, or one member of an array, and the conditions over it, asking each question once.
@@ -67,18 +71,35 @@ pub(crate) struct Matcher<'e> {
 }
 
 impl Buffers {
+    #[inline]
     fn begin(&mut self, tables: &Tables) {
         self.event += 1;
+        if self.event == 1 {
+            self.lay_out(tables);
+        }
+    }
+
+    #[cold]
+    fn lay_out(&mut self, tables: &Tables) {
         self.answers.resize(tables.predicates.len(), 0);
-        self.outcomes.clear();
-        self.outcomes.resize(tables.calculated, None);
+        self.outcomes.resize(tables.calculated, (0, Outcome::Absent));
         self.found.resize_with(tables.sought, Found::default);
-        self.found.iter_mut().for_each(|found| found.is_known = false);
+    }
+
+    /// The time that a text says.
+    #[inline]
+    fn text_time(&mut self, text: &str) -> Option<Timestamp> {
+        let Ok(usual) = <[u8; 20]>::try_from(text.as_bytes()) else { return text_time(text) };
+        if self.time.0 != usual {
+            self.time = (usual, text_time(text));
+        }
+        self.time.1
     }
 }
 
 impl<'e> Matcher<'e> {
     /// `spans` are those of `line`.
+    #[inline]
     pub(crate) fn new(
         compiled: &'e Compiled,
         line: &'e str,
@@ -86,14 +107,11 @@ impl<'e> Matcher<'e> {
         scratch: &'e mut Scratch,
     ) -> Matcher<'e> {
         let Scratch { buffers, scopes } = scratch;
+        if scopes.len() < compiled.scopes.len() {
+            scopes.resize_with(compiled.scopes.len(), ScopeScratch::default);
+        }
         buffers.begin(&compiled.tables);
-        scopes.resize_with(compiled.scopes.len(), ScopeScratch::default);
         Matcher { compiled, tables: &compiled.tables, line, spans, buffers, scopes }
-    }
-
-    /// The rules that the event may match, ascending.
-    pub(crate) fn candidates(&self, out: &mut Vec<u32>) {
-        self.compiled.index.candidates(self.tables, self.line, self.spans, out);
     }
 
     /// Whether the condition holds. Recursion follows the rule, whose nesting the build bounds.
@@ -142,21 +160,35 @@ impl<'e> Matcher<'e> {
     pub(crate) fn time(&mut self) -> Option<Timestamp> {
         let compiled = self.compiled;
         compiled.time.iter().find_map(|&field| {
+            if let Some(text) = self.plain_text(field) {
+                return self.buffers.text_time(text);
+            }
             self.calculate(field);
             self.first_value(field, |value| value.time())
         })
     }
 
     /// The event's id: of the first field that is a non-empty string.
-    pub(crate) fn event_id(&mut self) -> Option<String> {
+    pub(crate) fn event_id(&mut self) -> Option<Cow<'e, str>> {
         let compiled = self.compiled;
         compiled.event_id.iter().find_map(|&field| {
+            if let Some(text) = self.plain_text(field).filter(|text| !text.is_empty()) {
+                return Some(Cow::Borrowed(text));
+            }
             self.calculate(field);
             self.first_value(field, |value| match value {
-                Value::Text(text) if !text.is_empty() => Some(text.into_owned()),
+                Value::Text(text) if !text.is_empty() => Some(Cow::Owned(text.into_owned())),
                 _ => None,
             })
         })
+    }
+
+    /// The first value of a field of the event, if that is a string without escapes.
+    #[inline]
+    fn plain_text(&self, field: FieldId) -> Option<&'e str> {
+        let place = self.tables.place(field)?;
+        let span = self.spans.of(place.of(self.spans)).next()?;
+        if span.kind == Kind::Text { self.line.get(span.inside()) } else { None }
     }
 
     fn answer(&mut self, id: PredicateId) -> bool {
@@ -193,8 +225,13 @@ impl<'e> Matcher<'e> {
             }
             Test::Members { quantifier, scope } => self.members_fit(predicate.field, *quantifier, *scope),
             test => {
+                let dfa = if let Test::Regex { .. } = test { tables.dfa(id) } else { None };
+                if let Some(place) = tables.place(predicate.field) {
+                    let (line, folded) = (self.line, &mut self.buffers.folded);
+                    let mut values = self.spans.of(place.of(self.spans));
+                    return values.any(|span| test::passes(test, &Value::of_span(span, line), dfa, folded));
+                }
                 let mut folded = core::mem::take(&mut self.buffers.folded);
-                let dfa = tables.dfas.get(id.0 as usize).and_then(Option::as_ref);
                 let passes =
                     self.any_value(predicate.field, |value| test::passes(test, &value, dfa, &mut folded));
                 self.buffers.folded = folded;

@@ -25,8 +25,8 @@ pub(super) struct Hop {
 /// The values of a sought field in one event.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Found {
-    /// Whether they have been looked for.
-    pub(super) is_known: bool,
+    /// Number of the event in which they were looked for.
+    pub(super) event: u64,
     pub(super) spans: Vec<Span>,
 }
 

@@ -1,22 +1,18 @@
 //! Tests of one value.
 
+use super::compiled::Automaton;
 use super::fold::fold_into;
 use super::{Value, number};
 use crate::scan::compact;
 use core::cmp::Ordering;
 use regex_automata::Input;
-use regex_automata::dfa::{Automaton, sparse};
+use regex_automata::dfa::Automaton as _;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 use tripwasm_plan::{CaseRule, Cidr, Operator, Pattern, Piece, Reference, Test, Types};
 
 /// Whether a value passes a test that needs nothing but the value. `dfa` is that of a [`Test::Regex`].
-pub(super) fn passes(
-    test: &Test,
-    value: &Value<'_>,
-    dfa: Option<&sparse::DFA<Vec<u8>>>,
-    folded: &mut String,
-) -> bool {
+pub(super) fn passes(test: &Test, value: &Value<'_>, dfa: Option<&Automaton>, folded: &mut String) -> bool {
     match test {
         // Answered by the field's presence, not by a value.
         Test::Exists | Test::Null | Test::FieldRef { .. } | Test::Members { .. } => false,
@@ -70,6 +66,7 @@ pub(super) fn refers(text: &str, other: &str, reference: Reference, case: CaseRu
     }
 }
 
+#[inline]
 fn text_of<'v>(value: &'v Value<'_>, types: Types) -> Option<Cow<'v, str>> {
     match (value, types) {
         (Value::Text(text), _) => Some(Cow::Borrowed(text)),
@@ -104,18 +101,30 @@ fn fits_exactly(pattern: &Pattern, text: &str) -> bool {
     }
 }
 
-/// Whether a short text, as values of events are, holds another one.
-fn contains(text: &str, part: &str) -> bool {
-    let Some((&first, _)) = part.as_bytes().split_first() else { return true };
-    let mut rest = text.as_bytes();
-    while let Some(at) = memchr::memchr(first, rest) {
-        let Some(from) = rest.get(at..) else { return false };
-        if from.starts_with(part.as_bytes()) {
+/// Whether a short text, as values of events are, holds another one. Looks for its first and last byte at their distance,
+/// 16 places at once.
+pub(super) fn contains(text: &str, part: &str) -> bool {
+    let (text, part) = (text.as_bytes(), part.as_bytes());
+    let (Some(&first), Some(&last)) = (part.first(), part.last()) else { return true };
+    let (Some(heads), Some(tails)) =
+        (text.len().checked_sub(part.len() - 1).and_then(|end| text.get(..end)), text.get(part.len() - 1..))
+    else {
+        return false;
+    };
+    let begins = |at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(part));
+    let (Some(last_heads), Some(last_tails)) = (heads.last_chunk::<16>(), tails.last_chunk::<16>()) else {
+        return (0..heads.len()).any(begins);
+    };
+    let may_begin = |heads: &[u8; 16], tails: &[u8; 16]| {
+        let fits = |(head, tail): (&u8, &u8)| u8::from(*head == first) & u8::from(*tail == last);
+        heads.iter().zip(tails).map(fits).fold(0, |any, one| any | one) != 0
+    };
+    for ((heads, tails), at) in heads.as_chunks().0.iter().zip(tails.as_chunks().0).zip((0..).step_by(16)) {
+        if may_begin(heads, tails) && (at..at + 16).any(begins) {
             return true;
         }
-        rest = from.get(1..).unwrap_or_default();
     }
-    false
+    may_begin(last_heads, last_tails) && (heads.len() - 16..heads.len()).any(begins)
 }
 
 /// Matches piece by piece; on a mismatch the latest `*` takes one character more.
@@ -206,6 +215,18 @@ fn within(address: IpAddr, network: &Cidr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_found_at_every_place() {
+        for length in 0..70 {
+            for at in 0..length {
+                let text: String = (0..length).map(|place| if place < at { 'a' } else { 'b' }).collect();
+                for part in ["", "b", "ab", "abb", "abbbbbbbbbbbbbbbbbbbb", "aaab", "ba", "bb"] {
+                    assert_eq!(contains(&text, part), text.contains(part), "{part} in {text}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn wildcards_backtrack_and_anchor() {

@@ -18,6 +18,7 @@ pub(crate) enum Value<'e> {
 }
 
 impl<'e> Value<'e> {
+    #[inline]
     pub(crate) fn of_span(span: &Span, line: &'e str) -> Value<'e> {
         let raw = line.get(span.inside()).unwrap_or_default();
         match span.kind {
