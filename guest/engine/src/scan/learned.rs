@@ -93,6 +93,13 @@ pub(super) enum Then {
     Nothing,
 }
 
+/// A gap that was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Known {
+    Expected(GapId),
+    Unexpected(GapId),
+}
+
 /// What stands between two values. One is a line of the cache.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
@@ -201,7 +208,8 @@ impl Learned {
         self.gaps.get(gap as usize)
     }
 
-    /// The gap at `at`, if it is the one that is expected behind `before` in an event of this subject.
+    /// The gap at `at`, if it is the one that is expected behind `before` in an event of this subject, and there is more than
+    /// a little behind it.
     #[inline(always)]
     pub(super) fn expected(
         &self,
@@ -212,13 +220,19 @@ impl Learned {
         at: usize,
     ) -> Option<(GapId, &Gap)> {
         let id = *self.guesses.get(slot(before, subject))?;
-        self.here(id, spot, bytes, at)
+        let gap = self.gap(id)?;
+        let rest = bytes.get(at..)?;
+        (gap.from == spot && self.begins(gap, rest)?).then_some((id, gap))
     }
 
-    /// The gap at `at`, if it is one of those that came behind `before` lately.
-    pub(super) fn recent(&self, before: GapId, spot: Spot, bytes: &[u8], at: usize) -> Option<GapId> {
+    /// The gap that stands here, if it is the expected one, or one of those that came behind `before` lately.
+    pub(super) fn known(&self, before: GapId, subject: u32, spot: Spot, rest: &[u8]) -> Option<Known> {
+        let guess = *self.guesses.get(slot(before, subject))?;
+        if self.stands(guess, spot, rest) {
+            return Some(Known::Expected(guess));
+        }
         let followers = self.followers.get(before as usize)?;
-        followers.iter().find(|&&id| self.here(id, spot, bytes, at).is_some()).copied()
+        followers.iter().find(|&&id| self.stands(id, spot, rest)).map(|&id| Known::Unexpected(id))
     }
 
     /// Notes that `gap` came behind `before`, unexpectedly. It is expected from now on if it is the first one, or has come
@@ -244,7 +258,7 @@ impl Learned {
         let is_it = |id: &GapId| {
             let known = self.gap(*id);
             known.is_some_and(|known| {
-                known.from == gap.from && known.then == gap.then && self.has_text(known, text)
+                known.from == gap.from && known.then == gap.then && text_of(&self.blocks, known) == text
             })
         };
         let hash = hash_of(text);
@@ -304,28 +318,29 @@ impl Learned {
         Some(fresh)
     }
 
-    /// A gap, if it is the one that stands here.
+    /// Whether a gap is the one that stands here.
+    pub(super) fn stands(&self, id: GapId, spot: Spot, rest: &[u8]) -> bool {
+        let Some(gap) = self.gap(id).filter(|gap| gap.from == spot) else { return false };
+        let begins = self.begins(gap, rest).unwrap_or_else(|| {
+            let text = rest.get(..usize::from(gap.length));
+            text.is_some_and(|text| text_of(&self.blocks, gap) == text)
+        });
+        begins && is_followed(gap, rest)
+    }
+
+    /// Whether something begins with the bytes of a gap. Nothing if it is too short to be compared like this.
     #[inline(always)]
-    fn here(&self, id: GapId, spot: Spot, bytes: &[u8], at: usize) -> Option<(GapId, &Gap)> {
-        let gap = self.gap(id)?;
-        if gap.from != spot {
-            return None;
-        }
-        let rest = bytes.get(at..)?;
-        let Some(first) = rest.first_chunk() else { return self.here_last(id, rest) };
+    fn begins(&self, gap: &Gap, rest: &[u8]) -> Option<bool> {
         let first_bits = u32::from(gap.first_bits);
-        if same(first, &gap.first) & first_bits != first_bits {
-            return None;
+        if same(rest.first_chunk()?, &gap.first) & first_bits != first_bits {
+            return Some(false);
         }
-        if usize::from(gap.length) > VECTOR_BYTES {
-            let text = rest.get(..usize::from(gap.length))?;
-            if !is_same(text.last_chunk()?, &gap.last)
-                || (usize::from(gap.length) > 2 * VECTOR_BYTES && !self.has_middle(gap, text))
-            {
-                return None;
-            }
+        if usize::from(gap.length) <= VECTOR_BYTES {
+            return Some(true);
         }
-        (gap.then == Then::Text || is_followed(gap, rest)).then_some((id, gap))
+        let text = rest.get(..usize::from(gap.length))?;
+        let ends = is_same(text.last_chunk()?, &gap.last);
+        Some(ends && (usize::from(gap.length) <= 2 * VECTOR_BYTES || self.has_middle(gap, text)))
     }
 
     /// Whether a text has the bytes of a gap between the first and the last ones.
@@ -334,19 +349,6 @@ impl Learned {
         let blocks = self.blocks.get(gap.middle as usize..).unwrap_or_default();
         let (parts, _) = text.as_chunks();
         parts.iter().skip(1).zip(blocks).all(|(part, block)| is_same(part, block))
-    }
-
-    /// As [`Learned::here`], near the end of the bytes.
-    #[cold]
-    #[inline(never)]
-    fn here_last(&self, id: GapId, rest: &[u8]) -> Option<(GapId, &Gap)> {
-        let gap = self.gap(id)?;
-        let text = rest.get(..usize::from(gap.length))?;
-        (self.has_text(gap, text) && is_followed(gap, rest)).then_some((id, gap))
-    }
-
-    fn has_text(&self, gap: &Gap, text: &[u8]) -> bool {
-        text_of(&self.blocks, gap) == text
     }
 }
 

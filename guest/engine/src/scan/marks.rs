@@ -106,17 +106,16 @@ impl<'b> Marks<'b> {
     #[inline(always)]
     fn seen_special(&self, at: usize) -> Option<usize> {
         let (block, hidden) = (at / BLOCK_BYTES, at % BLOCK_BYTES);
-        let mut blocks = self.memory.specials.get(block..)?.array_windows().copied();
-        let mut from = at;
-        loop {
-            // The next 64 bytes: of two blocks, unless the place is the first of one.
-            let [one, two] = blocks.next()?;
-            let specials = (one >> hidden) | ((two << 1) << (BLOCK_BYTES - 1 - hidden));
-            if specials != 0 {
-                return Some(from + specials.trailing_zeros() as usize);
-            }
-            from += BLOCK_BYTES;
+        let specials = self.memory.specials.get(block..)?;
+        let &[one, two] = specials.first_chunk()?;
+        // The next 64 bytes: of two blocks, unless the place is the first of one.
+        let next = (one >> hidden) | ((two << 1) << (BLOCK_BYTES - 1 - hidden));
+        if next != 0 {
+            return Some(at + next.trailing_zeros() as usize);
         }
+        let further = specials.iter().skip(1).position(|&specials| specials != 0)? + block + 1;
+        let specials = self.memory.specials.get(further)?;
+        Some(further * BLOCK_BYTES + specials.trailing_zeros() as usize)
     }
 
     /// The first special byte at or behind a place, or the end.

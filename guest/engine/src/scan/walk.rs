@@ -5,7 +5,7 @@
 use super::Scanner;
 use super::gap::learn;
 use super::json::after_number;
-use super::learned::{BEGIN, Effect, Gap, GapId, Learned, Spot, Then};
+use super::learned::{BEGIN, Effect, Gap, GapId, Known, Learned, Spot, Then};
 use super::marks::Marks;
 use super::spans::{Kind, Span};
 use super::tokens::Frame;
@@ -97,10 +97,7 @@ impl Scanner {
         point: &mut Standpoint,
     ) -> Option<Option<End>> {
         let bytes = marks.bytes();
-        let id = match learned.expected(point.before, point.subject, point.spot, bytes, point.at) {
-            Some((id, _)) => id,
-            None => unexpected(learned, trie, marks, point)?,
-        };
+        let id = next_gap(learned, trie, marks, point)?;
         let gap = learned.gap(id)?;
         let start = point.at + usize::from(gap.length);
         let (end, kind) = match gap.then {
@@ -242,22 +239,21 @@ fn subject_of(bytes: &[u8], start: usize, end: usize) -> u32 {
     ((word(start) ^ word(end.saturating_sub(8)).rotate_left(29)).wrapping_mul(SPREAD) >> 40) as u32
 }
 
-/// The gap at a point, where another one was expected.
-#[cold]
-#[inline(never)]
-fn unexpected(
+/// The gap at a point: if it is not among those that were met behind the one before lately, it is read.
+fn next_gap(
     learned: &mut Learned,
     trie: &PathTrie,
     marks: &mut Marks<'_>,
     point: &Standpoint,
 ) -> Option<GapId> {
     let Standpoint { at, spot, before, subject } = *point;
-    let found = match learned.recent(before, spot, marks.bytes(), at) {
-        Some(recent) => recent,
+    let id = match learned.known(before, subject, spot, marks.bytes().get(at..)?) {
+        Some(Known::Expected(id)) => return Some(id),
+        Some(Known::Unexpected(id)) => id,
         None => learn(learned, trie, spot, marks, at)?,
     };
-    learned.note(before, subject, found);
-    Some(found)
+    learned.note(before, subject, id);
+    Some(id)
 }
 
 #[cfg(test)]
