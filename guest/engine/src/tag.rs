@@ -46,12 +46,16 @@ impl Detector {
     ) -> Output {
         let mut output = Output::default();
         if mode != Mode::Filter {
-            output.events.reserve(events.len() + events.len() / 16);
+            output.events.reserve(events.len() + events.len() / 8);
         }
         let mut outcome = LineOutcome::default();
+        // Where the line begins, and up to where events were given back: what lies between goes back in one piece.
+        let (mut begin, mut given) = (0, 0);
+        let piece = |from: usize, to: usize| events.get(from..to).unwrap_or_default();
         self.for_each_line(events, first_event, |detector, line, event| {
             detector.process(line, event, now, &mut outcome);
             output.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
+            let end = begin + line.bytes.len() + line.feed.len();
             let is_tagged = !outcome.reported.is_empty() || outcome.opened(event).next().is_some();
             let stays = match mode {
                 Mode::Tag => true,
@@ -59,24 +63,25 @@ impl Detector {
                 Mode::Drop => !outcome.drop,
             };
             if !stays {
+                output.events.extend_from_slice(piece(given, begin));
                 output.removed += 1;
-            } else {
-                if is_tagged {
-                    output.tagged += 1;
-                    detector.write_tagged(line.bytes, event, &outcome, &mut output.events);
-                } else {
-                    output.events.extend_from_slice(line.bytes);
-                }
-                output.events.extend_from_slice(line.feed);
+                given = end;
+            } else if is_tagged {
+                let brace = begin + line_object_end(line.bytes).unwrap_or(line.bytes.len());
+                output.events.extend_from_slice(piece(given, brace));
+                output.tagged += 1;
+                detector.write_tag(piece(begin, brace), event, &outcome, &mut output.events);
+                given = brace;
             }
+            begin = end;
             output.alerts.append(&mut outcome.alerts);
         });
+        output.events.extend_from_slice(piece(given, events.len()));
         output
     }
 
-    fn write_tagged(&self, line: &[u8], event: u64, outcome: &LineOutcome, out: &mut Vec<u8>) {
-        let (before, after) = line.split_at(line_object_end(line).unwrap_or(line.len()));
-        out.extend_from_slice(before);
+    /// The member that goes before the last brace of an event. `before` is the event up to there.
+    fn write_tag(&self, before: &[u8], event: u64, outcome: &LineOutcome, out: &mut Vec<u8>) {
         let is_empty_object = before.trim_ascii_end().ends_with(b"{");
         out.extend_from_slice(if is_empty_object { b"\"" } else { b",\"" });
         out.extend_from_slice(free_key(self.reserved_keys()).as_bytes());
@@ -99,7 +104,6 @@ impl Detector {
             }
         }
         out.push(b']');
-        out.extend_from_slice(after);
     }
 }
 
