@@ -56,7 +56,7 @@ pub(super) struct Tables {
     pub(super) fields: Vec<CompiledField>,
     pub(super) predicates: Vec<Predicate>,
     /// Parallel to `predicates`.
-    pub(super) dfas: Vec<Option<sparse::DFA<Vec<u8>>>>,
+    pub(super) dfas: Vec<Option<Box<sparse::DFA<Vec<u8>>>>>,
     /// How many of the fields are calculated, and how many are sought.
     pub(super) calculated: usize,
     pub(super) sought: usize,
@@ -114,7 +114,7 @@ impl Tables {
     fn new(
         trie: &mut PathTrie,
         fields: &[Field],
-        predicates: Vec<Predicate>,
+        mut predicates: Vec<Predicate>,
         compile: impl Fn(&mut PathTrie, &FieldSource, Slots) -> CompiledField,
     ) -> Result<Tables, CompileError> {
         let mut next = Slots { calculated: 0, sought: 0 };
@@ -125,7 +125,7 @@ impl Tables {
             field
         };
         let fields = fields.iter().map(field).collect();
-        let dfas = predicates.iter().enumerate().map(compile_regex).collect::<Result<_, _>>()?;
+        let dfas = predicates.iter_mut().enumerate().map(compile_regex).collect::<Result<_, _>>()?;
         let Slots { calculated, sought } = next;
         Ok(Tables { fields, predicates, dfas, calculated, sought })
     }
@@ -182,10 +182,12 @@ fn compile_indexed(trie: &mut PathTrie, path: &str) -> Sought {
     Sought::Indexed { hops, end: place }
 }
 
+/// Takes the automaton's bytes out of the predicate: nobody reads them there any more.
 fn compile_regex(
-    (index, predicate): (usize, &Predicate),
-) -> Result<Option<sparse::DFA<Vec<u8>>>, CompileError> {
-    let Test::Regex { dfa, .. } = &predicate.test else { return Ok(None) };
-    let (dfa, _) = sparse::DFA::from_bytes(dfa).map_err(|_| CompileError::Regex(index as u32))?;
-    Ok(Some(dfa.to_owned()))
+    (index, predicate): (usize, &mut Predicate),
+) -> Result<Option<Box<sparse::DFA<Vec<u8>>>>, CompileError> {
+    let Test::Regex { dfa, .. } = &mut predicate.test else { return Ok(None) };
+    let bytes = core::mem::take(dfa);
+    let (dfa, _) = sparse::DFA::from_bytes(&bytes).map_err(|_| CompileError::Regex(index as u32))?;
+    Ok(Some(Box::new(dfa.to_owned())))
 }

@@ -194,7 +194,7 @@ impl<'e> Matcher<'e> {
             Test::Members { quantifier, scope } => self.members_fit(predicate.field, *quantifier, *scope),
             test => {
                 let mut folded = core::mem::take(&mut self.buffers.folded);
-                let dfa = tables.dfas.get(id.0 as usize).and_then(Option::as_ref);
+                let dfa = tables.dfas.get(id.0 as usize).and_then(Option::as_deref);
                 let passes =
                     self.any_value(predicate.field, |value| test::passes(test, &value, dfa, &mut folded));
                 self.buffers.folded = folded;
