@@ -1,4 +1,4 @@
-//! Builds the generic guest that the command line bakes rules into, and hands its path to the crate.
+//! Builds the generic guests that the command line bakes rules into, and hands their paths to the crate.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,10 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// What the guest is made of, relative to the workspace.
 const GUEST_SOURCES: [&str; 6] =
     ["guest/component", "guest/engine", "guest/plan", "wit", "Cargo.toml", "Cargo.lock"];
+
+/// The guests: by what the crate is told where they are, and with which features of the component.
+const GUESTS: [(&str, &str); 2] =
+    [("TRIPWASM_GENERIC_GUEST", "windows"), ("TRIPWASM_GENERIC_GUEST_WITHOUT_WINDOWS", "")];
 
 /// Variables by which the outer cargo and its wrappers would change what the inner one builds.
 const INHERITED: [&str; 9] = [
@@ -34,16 +38,24 @@ fn main() {
     if !target_is_installed() {
         fail(&format!("the target {TARGET} is missing, install it: rustup target add {TARGET}"));
     }
-    let target_dir = PathBuf::from(variable("OUT_DIR")).join("guest");
-    build_guest(&workspace, &target_dir);
-    let guest = target_dir.join(TARGET).join("guest/tripwasm_component.wasm");
-    println!("cargo::rustc-env=TRIPWASM_GENERIC_GUEST={}", guest.display());
+    let out_dir = PathBuf::from(variable("OUT_DIR"));
+    let target_dir = out_dir.join("guest");
+    let built = target_dir.join(TARGET).join("guest/tripwasm_component.wasm");
+    for (name, features) in GUESTS {
+        build_guest(&workspace, &target_dir, features);
+        let guest = out_dir.join(name.to_lowercase()).with_extension("wasm");
+        if let Err(error) = std::fs::copy(&built, &guest) {
+            fail(&format!("{} cannot be copied: {error}", built.display()));
+        }
+        println!("cargo::rustc-env={name}={}", guest.display());
+    }
 }
 
-fn build_guest(workspace: &Path, target_dir: &Path) {
+fn build_guest(workspace: &Path, target_dir: &Path, features: &str) {
     let mut cargo = Command::new(variable("CARGO"));
     cargo.current_dir(workspace);
     cargo.args(["build", "--package", "tripwasm-component", "--profile", "guest", "--target", TARGET]);
+    cargo.args(["--no-default-features", "--features", features]);
     cargo.arg("--target-dir").arg(target_dir);
     for name in INHERITED {
         cargo.env_remove(name);

@@ -1,11 +1,11 @@
-//! From a plan to a finished module: runs the embedded generic guest once and keeps its memory.
+//! From a plan to a finished module: runs an embedded generic guest once and keeps its memory.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tripwasm_bake::{
     BakeError, BakeInstance, GlobalValue, HostError, RULES_SECTION, TESTS_SECTION, append_section,
 };
-use tripwasm_plan::Plan;
+use tripwasm_plan::{Logic, Plan};
 use tripwasm_rules::SourceFile;
 use wasmtime::{Instance, Memory, Module, Store, Val};
 
@@ -14,6 +14,9 @@ use crate::{Runtime, carried};
 
 /// The guest without rules, built with this crate.
 const GENERIC_GUEST: &[u8] = include_bytes!(env!("TRIPWASM_GENERIC_GUEST"));
+
+/// The same for rules without correlations: smaller, since it has no windows.
+const GENERIC_GUEST_WITHOUT_WINDOWS: &[u8] = include_bytes!(env!("TRIPWASM_GENERIC_GUEST_WITHOUT_WINDOWS"));
 
 /// Longest time that laying out a plan may take, in ticks of the runtime's clock.
 const BAKE_TICKS_MAX: u64 = 600;
@@ -54,8 +57,10 @@ pub fn build(
     target: Target,
     carried: Carried<'_>,
 ) -> Result<Vec<u8>, BakeError> {
+    let has_windows = plan.rules.iter().any(|rule| matches!(rule.logic, Logic::Correlation(_)));
+    let guest = if has_windows { GENERIC_GUEST } else { GENERIC_GUEST_WITHOUT_WINDOWS };
     let plan = tripwasm_plan::encode(plan);
-    let baked = tripwasm_bake::bake(GENERIC_GUEST, &plan, |guest| Ok(RunningGuest::start(runtime, guest)?))?;
+    let baked = tripwasm_bake::bake(guest, &plan, |guest| Ok(RunningGuest::start(runtime, guest)?))?;
     let mut module = match target {
         Target::Component => baked.component,
         Target::Core => baked.core,

@@ -39,6 +39,7 @@ pub struct Runtime {
 impl Runtime {
     /// Sets up the engine and its clock, which stops when the engine is dropped.
     pub fn new(options: RuntimeOptions) -> Result<Self, LoadError> {
+        keep_freed_memory();
         // Where address space is short, the pool cannot be reserved; single instances can.
         let engine = engine(InstanceAllocationStrategy::Pooling(pool()))
             .or_else(|_| engine(InstanceAllocationStrategy::OnDemand))
@@ -56,6 +57,14 @@ impl Runtime {
             .map_err(|error| LoadError::Engine(error.into()))?;
         Ok(Runtime { engine, cache: Cache::new(options.cache) })
     }
+}
+
+/// Has glibc keep what is freed for the next batch's results, where it gave the pages back to the kernel and had them
+/// zeroed again for each: it keeps twice the size of the largest block that was ever freed.
+fn keep_freed_memory() {
+    const BLOCK_BYTES: usize = 16 << 20;
+    // Never touched, so it costs address space for a moment, no memory.
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(BLOCK_BYTES)));
 }
 
 fn engine(allocation: InstanceAllocationStrategy) -> wasmtime::Result<Engine> {

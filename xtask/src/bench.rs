@@ -18,7 +18,7 @@ usage: cargo xtask bench [--quick] [--contestants NAME,...] [--rules RACE,...] [
 
   --quick        few events, the main race alone
   --contestants  those whose names begin so: component, native, run, rsigma, sigma-rust, vrl, duckdb, serde, memcpy, ...
-  --rules        both, sigmahq, quiet, seeds, correlations, generated-100, generated-1000, generated-5000, real
+  --rules        both, sigmahq, quiet, seeds, correlations, figures, generated-100, generated-1000, generated-5000, real
   --repeat       passes of each contestant
   --core         the processor core that everybody runs on; 0 unless told
   --write        write BENCHMARKS.md and tests/bench/bars.svg

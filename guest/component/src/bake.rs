@@ -7,6 +7,7 @@ use crate::instance;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tripwasm_engine::Detector;
+use tripwasm_plan::Logic;
 
 /// The plan was taken.
 const BAKED: i32 = 0;
@@ -16,6 +17,8 @@ const NOT_A_PLAN: i32 = -1;
 const BAD_REFERENCE: i32 = -2;
 /// The module has its rules already.
 const ALREADY_BAKED: i32 = -3;
+/// The plan has correlations, and this guest no windows.
+const NO_WINDOWS: i32 = -4;
 
 /// Memory for a plan of so many bytes, to be written by the host and handed to [`bake`].
 #[unsafe(no_mangle)]
@@ -38,6 +41,10 @@ pub unsafe extern "C" fn bake(plan: *mut u8, bytes: usize) -> i32 {
 
 fn take(plan: Box<[u8]>) -> i32 {
     let Ok(plan) = tripwasm_plan::decode(&plan) else { return NOT_A_PLAN };
+    if !cfg!(feature = "windows") && plan.rules.iter().any(|rule| matches!(rule.logic, Logic::Correlation(_)))
+    {
+        return NO_WINDOWS;
+    }
     let Ok(detector) = Detector::new(plan) else { return BAD_REFERENCE };
     match instance::set(detector) {
         Ok(()) => BAKED,

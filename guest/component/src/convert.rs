@@ -70,7 +70,7 @@ pub(crate) fn report(report: Report, rules: &[Rule]) -> wit::Report {
         verdicts: report.verdicts.into_iter().map(verdict).collect(),
         matches: report.matches.into_iter().map(match_finding).collect(),
         texts: report.texts.into_bytes(),
-        alerts: report.alerts.into_iter().map(|found| alert(found, rules)).collect(),
+        alerts: alerts(report.alerts, rules),
         remarks: remarks(&report.remarks),
     }
 }
@@ -78,14 +78,22 @@ pub(crate) fn report(report: Report, rules: &[Rule]) -> wit::Report {
 pub(crate) fn output(output: Output, rules: &[Rule]) -> wit::Output {
     wit::Output {
         events: output.events,
-        alerts: output.alerts.into_iter().map(|found| alert(found, rules)).collect(),
+        alerts: alerts(output.alerts, rules),
         remarks: remarks(&output.remarks),
         tagged: output.tagged,
         removed: output.removed,
     }
 }
 
-pub(crate) fn alert(alert: Alert, rules: &[Rule]) -> wit::AlertFinding {
+/// Without windows there is none; said here, so that the code for them is left out.
+pub(crate) fn alerts(alerts: Vec<Alert>, rules: &[Rule]) -> Vec<wit::AlertFinding> {
+    if !cfg!(feature = "windows") {
+        return Vec::new();
+    }
+    alerts.into_iter().map(|found| alert(found, rules)).collect()
+}
+
+fn alert(alert: Alert, rules: &[Rule]) -> wit::AlertFinding {
     let correlation = correlation(rules, alert.rule);
     let (events, event_ids) =
         alert.events.into_iter().map(|event| (event.event, event.event_id.unwrap_or_default())).unzip();

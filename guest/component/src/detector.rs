@@ -77,7 +77,7 @@ impl Guest for Component {
         instance::with(
             |detector| {
                 let alerts = detector.close(watermark);
-                alerts.into_iter().map(|alert| convert::alert(alert, detector.rules())).collect()
+                convert::alerts(alerts, detector.rules())
             },
             Vec::new,
         )

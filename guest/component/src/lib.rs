@@ -7,7 +7,10 @@ mod bake;
 mod convert;
 mod detector;
 mod instance;
+#[cfg(feature = "windows")]
 mod sharded;
+#[cfg(not(feature = "windows"))]
+mod without_windows;
 
 #[allow(missing_docs, unsafe_code, reason = "generated; the WIT file holds the documentation")]
 mod bindings {

@@ -24,7 +24,7 @@ impl Guest for Component {
                 let correlated = detector.correlate(level, facts, watermark);
                 let rules = detector.rules();
                 Ok(Correlated {
-                    alerts: correlated.alerts.into_iter().map(|alert| convert::alert(alert, rules)).collect(),
+                    alerts: convert::alerts(correlated.alerts, rules),
                     facts: correlated.facts.iter().map(|fact| encode(detector, fact)).collect(),
                 })
             },
@@ -40,7 +40,7 @@ impl Guest for Component {
                 let rules = detector.rules();
                 Ok(StepResult {
                     state: step.state,
-                    alerts: step.alerts.into_iter().map(|alert| convert::alert(alert, rules)).collect(),
+                    alerts: convert::alerts(step.alerts, rules),
                     facts: step.facts.iter().map(|fact| encode(detector, fact)).collect(),
                     next_timer: step.next_timer,
                 })

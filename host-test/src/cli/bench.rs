@@ -13,10 +13,8 @@ use tripwasm::input::{Evaluation, SourceReader, find_sources};
 use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
 
 use super::Outcome;
-use super::run::load;
+use super::run::{BATCH_BYTES, load};
 
-/// What `run` hands to the module at a time.
-const BATCH_BYTES: usize = 1 << 20;
 /// Copied at a time: more than caches hold, so that the figure is that of memory.
 const COPY_BYTES: usize = 64 << 20;
 

@@ -378,7 +378,12 @@ impl EventReader {
 }
 
 fn unzipped(input: BufReader<Box<dyn Read + Send>>, problems: &mut Vec<InputError>) -> Box<dyn Read + Send> {
-    match ReadAhead::new(flate2::bufread::MultiGzDecoder::new(input)) {
+    let unzipped = flate2::bufread::MultiGzDecoder::new(input);
+    // On one processor nothing goes on beside it, and what is handed over is copied.
+    if std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1) {
+        return Box::new(unzipped);
+    }
+    match ReadAhead::new(unzipped) {
         Ok(ahead) => Box::new(ahead),
         Err(error) => {
             problems.push(InputError::Read { bytes: 0, source: Arc::new(error) });

@@ -75,7 +75,22 @@ struct Cell {
     began: Option<Timestamp>,
     /// What a group that begins now may have held before it was given up.
     given_up: Option<Lost>,
+    _linked: Linked,
 }
+
+/// Of a type without values where windows are left out: then the compiler knows that there is no correlation, and leaves
+/// out all that is done with one.
+#[cfg(feature = "windows")]
+#[derive(Debug, Clone, Copy)]
+struct Linked;
+#[cfg(not(feature = "windows"))]
+#[derive(Debug, Clone, Copy)]
+enum Linked {}
+
+#[cfg(feature = "windows")]
+const LINKED: Option<Linked> = Some(Linked);
+#[cfg(not(feature = "windows"))]
+const LINKED: Option<Linked> = None;
 
 /// Correlations that refer to lower levels only.
 #[derive(Debug, Clone, Default)]
@@ -97,8 +112,9 @@ impl Correlator {
     pub(crate) fn new(plan: &Plan) -> Correlator {
         let cell = |(index, rule): (usize, &tripwasm_plan::Rule)| match &rule.logic {
             Logic::Correlation(correlation) => {
+                let _linked = LINKED?;
                 let spec = Rc::new(Spec::new(RuleIndex(index as u32), rule.clone(), correlation.clone()));
-                Some(Cell { spec, level: 0, store: Store::default(), began: None, given_up: None })
+                Some(Cell { spec, level: 0, store: Store::default(), began: None, given_up: None, _linked })
             }
             Logic::Detection(_) => None,
         };
@@ -163,6 +179,9 @@ impl Correlator {
 
     /// Closes what ends by the watermark, on every level.
     pub(crate) fn advance(&mut self, watermark: Timestamp, settings: &Settings, out: &mut Outcome) {
+        if LINKED.is_none() {
+            return;
+        }
         let is_due = self.next_due <= watermark;
         for level in 0..self.levels.len() {
             if is_due {

@@ -117,7 +117,7 @@ impl Tables {
     fn new(
         trie: &mut PathTrie,
         fields: &[Field],
-        predicates: Vec<Predicate>,
+        mut predicates: Vec<Predicate>,
         compile: impl Fn(&mut PathTrie, &FieldSource, Slots) -> CompiledField,
     ) -> Result<Tables, CompileError> {
         let mut next = Slots { calculated: 0, sought: 0 };
@@ -128,7 +128,7 @@ impl Tables {
             field
         };
         let fields = fields.iter().map(field).collect();
-        let dfas = (0..).map(PredicateId).zip(&predicates).filter_map(compile_regex);
+        let dfas = (0..).map(PredicateId).zip(&mut predicates).filter_map(compile_regex);
         let dfas = dfas.collect::<Result<_, _>>()?;
         let Slots { calculated, sought } = next;
         Ok(Tables { fields, predicates, dfas, calculated, sought })
@@ -202,10 +202,12 @@ fn compile_indexed(trie: &mut PathTrie, path: &str) -> Sought {
     Sought::Indexed { hops, end: place }
 }
 
+/// Takes the automaton's bytes out of the predicate: nobody reads them there any more.
 fn compile_regex(
-    (id, predicate): (PredicateId, &Predicate),
+    (id, predicate): (PredicateId, &mut Predicate),
 ) -> Option<Result<(PredicateId, Automaton), CompileError>> {
-    let Test::Regex { dfa, .. } = &predicate.test else { return None };
-    let read = sparse::DFA::from_bytes(dfa).map_err(|_| CompileError::Regex(id.0));
+    let Test::Regex { dfa, .. } = &mut predicate.test else { return None };
+    let bytes = core::mem::take(dfa);
+    let read = sparse::DFA::from_bytes(&bytes).map_err(|_| CompileError::Regex(id.0));
     Some(read.map(|(dfa, _)| (id, dfa.to_owned())))
 }

@@ -29,6 +29,7 @@ use saving::Saver;
 use sink::Sink;
 use stream::{Ending, Stream};
 use summary::ClosedAlerts;
+use workers::Threads;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -162,7 +163,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     while events_stand_alone && detectors.len() < arguments.threads() {
         detectors.push(Detector::new(&module, options(&module, &arguments))?);
     }
-    match pass(Stream::new(detectors, sink, progress, saver)?, reader, &module, &arguments) {
+    let threads = if arguments.threads() == 1 { Threads::Callers } else { Threads::Own };
+    match pass(Stream::new(detectors, threads, sink, progress, saver)?, reader, &module, &arguments) {
         // Everything was in order until the stream began.
         Err(error) if !is_closed_pipe(&error) => {
             eprintln!("error: {error:#}");

@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::saving::Saver;
 use super::sink::{LinePosition, Sink};
 use super::summary::Summary;
-use super::workers::{Done, Job, Outcome, Workers};
+use super::workers::{Done, Job, Outcome, Threads, Workers};
 
 /// Batches on their way beside those that are being evaluated: one is read, one waits, one is written.
 const BATCHES_AHEAD: usize = 3;
@@ -90,13 +90,14 @@ impl Stream {
     /// Several detectors evaluate batches at a time; where windows keep state there has to be one.
     pub(super) fn new(
         detectors: Vec<Detector>,
+        threads: Threads,
         sink: Sink,
         progress: Progress,
         saver: Option<Saver>,
     ) -> anyhow::Result<Self> {
         let lateness_ms = detectors.first().map_or(0, |detector| detector.options().options.lateness_ms);
         let (sender, events) = channel();
-        let workers = Workers::start(detectors, sink.mode, &sender, Event::Evaluated)?;
+        let workers = Workers::start(detectors, threads, sink.mode, &sender, Event::Evaluated)?;
         let begin = Place { batch: 0, position: saver.as_ref().map_or(0, Saver::position) };
         Ok(Stream {
             before: workers.statistics(),
@@ -139,7 +140,9 @@ impl Stream {
             let saving = self.saver.as_ref().and_then(Saver::due_in);
             match self.next(silence.into_iter().chain(saving).min()) {
                 Event::Arrived(arrival) => {
-                    self.give(arrival);
+                    if let Some(done) = self.give(arrival) {
+                        self.evaluated(done, &passed, &spare)?;
+                    }
                     silent_since = Instant::now();
                 }
                 Event::Evaluated(done) => self.evaluated(done, &passed, &spare)?,
@@ -182,11 +185,11 @@ impl Stream {
         }
     }
 
-    /// Has a batch evaluated.
-    fn give(&mut self, arrival: SourceBatch) {
+    /// Has a batch evaluated; what is evaluated at once comes back.
+    fn give(&mut self, arrival: SourceBatch) -> Option<Done> {
         let Place { batch: number, position } = self.given;
         self.given.pass(arrival.batch.lines);
-        self.workers.evaluate(Job { number, position, arrival });
+        self.workers.evaluate(Job { number, position, arrival })
     }
 
     /// Waits for all batches that were given to the module: what was written is then all that its state covers.

@@ -1,4 +1,5 @@
-//! Threads that evaluate batches: one where windows keep state, several where every batch stands for itself.
+//! Who evaluates batches: one thread where windows keep state, several where every batch stands for itself, and the
+//! stream's own thread where there is one processor, since handing over would only cost.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,26 +34,41 @@ pub(super) enum Outcome {
     Failed(DetectorError),
 }
 
-/// The threads, and the instances they call.
+/// The instances, and the threads that call them.
 pub(super) struct Workers {
     detectors: Vec<Arc<Mutex<Detector>>>,
-    jobs: Sender<Job>,
+    mode: Mode,
+    /// None where the stream's own thread evaluates.
+    jobs: Option<Sender<Job>>,
+}
+
+/// Whose thread evaluates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Threads {
+    /// One for each detector.
+    Own,
+    /// The caller's.
+    Callers,
 }
 
 impl Workers {
-    /// Starts a thread for each detector. Several detectors share the batches; where windows keep state there is one.
+    /// Several detectors share the batches; where windows keep state there is one.
     pub(super) fn start<T: Send + 'static>(
         detectors: Vec<Detector>,
+        threads: Threads,
         mode: Mode,
         results: &Sender<T>,
         as_result: fn(Done) -> T,
     ) -> std::io::Result<Self> {
+        let detectors: Vec<_> =
+            detectors.into_iter().map(|detector| Arc::new(Mutex::new(detector))).collect();
+        if threads == Threads::Callers {
+            return Ok(Workers { detectors, mode, jobs: None });
+        }
         let (jobs, waiting) = channel::<Job>();
         let waiting = Arc::new(Mutex::new(waiting));
-        let mut shared = Vec::with_capacity(detectors.len());
-        for detector in detectors {
-            let detector = Arc::new(Mutex::new(detector));
-            shared.push(Arc::clone(&detector));
+        for detector in &detectors {
+            let detector = Arc::clone(detector);
             let (waiting, results) = (Arc::clone(&waiting), results.clone());
             std::thread::Builder::new().name("tripwasm-module".to_owned()).spawn(move || {
                 while let Some(job) = next(&waiting) {
@@ -63,7 +79,7 @@ impl Workers {
                 }
             })?;
         }
-        Ok(Workers { detectors: shared, jobs })
+        Ok(Workers { detectors, mode, jobs: Some(jobs) })
     }
 
     /// How many batches are evaluated at a time.
@@ -71,10 +87,20 @@ impl Workers {
         self.detectors.len()
     }
 
-    /// Has a batch evaluated.
-    pub(super) fn evaluate(&self, job: Job) {
-        // They end with this sender, not before.
-        let _ = self.jobs.send(job);
+    /// Has a batch evaluated: by a thread, which sends the result, or at once.
+    pub(super) fn evaluate(&self, job: Job) -> Option<Done> {
+        match (&self.jobs, self.detectors.first()) {
+            (None, Some(detector)) => {
+                let outcome = evaluate(&mut locked(detector), &job, self.mode);
+                Some(Done { job, outcome })
+            }
+            (Some(jobs), _) => {
+                // The threads end with this sender, not before.
+                let _ = jobs.send(job);
+                None
+            }
+            (None, None) => None,
+        }
     }
 
     /// The instance that keeps windows; to be asked for while no batch is on its way.

@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 const KNOWN: &[(&str, &str, &str)] = &[
     ("", "a136ac98", CONTAINS_ON_OBJECT),
     ("rsigma-eval", "8218eb3b", NO_CORRELATION),
+    ("component-plain", "8218eb3b", NO_CORRELATION),
     ("rsigma-eval", "b0ce4164", NO_CORRELATION),
+    ("component-plain", "b0ce4164", NO_CORRELATION),
     ("rsigma-eval", "f4076464", NO_CORRELATION),
+    ("component-plain", "f4076464", NO_CORRELATION),
     ("sigma-rust", "38e7f511", NULL_ON_ABSENT),
     ("sigma-rust", "39c9f26d", NULL_ON_ABSENT),
     ("sigma-rust", "d2656e78", NULL_ON_ABSENT),

@@ -56,7 +56,7 @@ struct Arguments {
     /// Only these contestants, by name or by the start of it
     #[arg(long, value_delimiter = ',')]
     contestants: Vec<String>,
-    /// Only these races: both, sigmahq, quiet, seeds, correlations, generated-100, ..., real
+    /// Only these races: both, sigmahq, quiet, seeds, correlations, figures, generated-100, ..., real
     #[arg(long = "rules", value_delimiter = ',')]
     races: Vec<String>,
     /// Passes of each contestant

@@ -2,7 +2,7 @@
 
 use crate::counts::{Difference, differences};
 use crate::race::{Line, Measured, Outcome};
-use crate::targets::Target;
+use crate::targets::{Target, Wanted};
 use std::fmt::Write as _;
 
 /// What is written above the tables.
@@ -38,7 +38,7 @@ pub(crate) fn report(head: &Head, outcomes: &[Outcome], targets: &[Target]) -> S
 
 const READING: &str = "\
 A process (`process`) reads the file and writes its output to nothing; all others get the data in memory and hand over
-their results in memory. The component gets its input by copy across the sandbox's border, in batches of 1 MiB, with
+their results in memory. The component gets its input by copy across the sandbox's border, in batches of 256 KiB, with
 deadline and memory limit on, as in `tripwasm run`. RSS is the most memory less the data held for the measurement.
 How each peer is used is said in `tests/bench/README.md`.
 ";
@@ -46,15 +46,24 @@ How each peer is used is said in `tests/bench/README.md`.
 /// What was wanted beside what was measured.
 pub(crate) fn targets_table(targets: &[Target]) -> String {
     let rows = targets.iter().map(|target| {
-        let measured = target.measured.map_or("not measured".to_owned(), |ratio| format!("{ratio:.2}x"));
+        let figure = |figure: f64| match target.unit {
+            "x" => format!("{figure:.2}x"),
+            unit => format!("{figure:.0} {unit}"),
+        };
+        let measured = target.measured.map_or("not measured".to_owned(), figure);
+        let wanted = match target.wanted {
+            Wanted::AtLeast(least) => format!("at least {}", figure(least)),
+            Wanted::AtMost(most) => format!("at most {}", figure(most)),
+            Wanted::Told => String::new(),
+        };
         let verdict = match target.is_met() {
             Some(true) => "met",
             Some(false) => "not met",
             None => "",
         };
-        vec![target.what.clone(), format!("{}x", target.wanted), measured, verdict.to_owned()]
+        vec![target.what.clone(), wanted, measured, verdict.to_owned()]
     });
-    table(&["work", "at least", "measured", ""], rows.collect())
+    table(&["work", "wanted", "measured", ""], rows.collect())
 }
 
 /// One race.
@@ -111,8 +120,8 @@ fn row(outcome: &Outcome, line: &Line) -> Vec<String> {
     vec![
         title,
         if_it(tally.events > 0, events_rate(measured)),
-        format!("{:.0}", outcome.rate(measured)),
-        format!("{:.3} ({:.3}-{:.3})", measured.median(), measured.least(), measured.most()),
+        if_it(tally.bytes > 0, format!("{:.0}", outcome.rate(measured))),
+        seconds(measured),
         ratio("rsigma-eval"),
         ratio("serde-value"),
         format!("{:.0}", measured.rss_bytes as f64 / 1e6),
@@ -121,6 +130,15 @@ fn row(outcome: &Outcome, line: &Line) -> Vec<String> {
         if_it(evaluates, grouped(tally.matched())),
         if_it(tally.alerts > 0, grouped(tally.alerts)),
     ]
+}
+
+/// Least and most beside the median; of what takes less than a hundredth of a second, microseconds.
+fn seconds(measured: &Measured) -> String {
+    let (median, least, most) = (measured.median(), measured.least(), measured.most());
+    match median < 0.01 {
+        true => format!("{median:.6} ({least:.6}-{most:.6})"),
+        false => format!("{median:.3} ({least:.3}-{most:.3})"),
+    }
 }
 
 fn events_rate(measured: &Measured) -> String {

@@ -39,6 +39,10 @@ pub(crate) enum Takes {
     Main,
     /// Where the rules are the six seeds' predicates.
     Seeds,
+    /// Where there are correlations.
+    Correlations,
+    /// In what is measured of the module itself.
+    Figures,
 }
 
 const fn entrant(
@@ -57,6 +61,10 @@ pub(crate) const ROSTER: &[Entrant] = &[
         rules: Flavour::Ours,
         takes: Takes::All,
         ..entrant("component", "tripwasm component, findings", "tripwasm", "component")
+    },
+    Entrant {
+        takes: Takes::Correlations,
+        ..entrant("component-plain", "tripwasm component, rsigma's rules", "tripwasm", "component")
     },
     Entrant {
         rules: Flavour::Ours,
@@ -96,6 +104,27 @@ pub(crate) const ROSTER: &[Entrant] = &[
         work: Work::Tag,
         takes: Takes::Main,
         ..entrant("run-tag", "tripwasm run --mode tag (process)", "commands", "tripwasm")
+    },
+    Entrant {
+        rules: Flavour::Ours,
+        work: Work::Tag,
+        takes: Takes::Main,
+        ..entrant("run-gzip", "tripwasm run --mode tag, gzip (process)", "commands", "tripwasm-gzip")
+    },
+    Entrant {
+        rules: Flavour::Ours,
+        takes: Takes::Figures,
+        ..entrant("build", "tripwasm build, warm (process)", "commands", "tripwasm-build")
+    },
+    Entrant {
+        rules: Flavour::Ours,
+        takes: Takes::Figures,
+        ..entrant("start", "tripwasm run, second start, one event (process)", "commands", "tripwasm-start")
+    },
+    Entrant {
+        rules: Flavour::Ours,
+        takes: Takes::Figures,
+        ..entrant("instantiate", "a new instance", "tripwasm", "instantiate")
     },
     Entrant { takes: Takes::All, ..entrant("rsigma-eval", "rsigma-eval 0.23", "rsigma", "library") },
     Entrant {
@@ -144,6 +173,12 @@ pub(crate) const ROSTER: &[Entrant] = &[
         takes: Takes::Main,
         ..entrant("newlines", "newline scan", "floors", "newlines")
     },
+    Entrant {
+        work: Work::Parse,
+        rules: Flavour::Without,
+        takes: Takes::Main,
+        ..entrant("gunzip", "gunzip (zlib-rs)", "floors", "gunzip")
+    },
 ];
 
 /// One race: everybody that takes part, on the same rules and data.
@@ -186,6 +221,9 @@ const fn race(name: &'static str, title: &'static str, rules: RuleSet) -> Race {
     Race { name, title, rules, data: DataSet::Generated, guests: &[] }
 }
 
+/// Where nobody goes over the events.
+const FIGURES: &str = "figures";
+
 /// All races, the main one first.
 pub(crate) const RACES: &[Race] = &[
     race("both", "SigmaHQ's 57 rules and the six seeds' predicates", RuleSet::Both),
@@ -195,11 +233,15 @@ pub(crate) const RACES: &[Race] = &[
         ..race("quiet", "SigmaHQ's rules without aws_sts_assumerole_misuse", RuleSet::SigmaHqQuiet)
     },
     race("seeds", "the six seeds' predicates", RuleSet::Seeds),
-    race(
-        "correlations",
-        "the six seeds with all their state; of rsigma three correlations",
-        RuleSet::Correlations,
-    ),
+    Race {
+        guests: &["instantiate"],
+        ..race(
+            "correlations",
+            "the six seeds with all their state; of rsigma three correlations",
+            RuleSet::Correlations,
+        )
+    },
+    race(FIGURES, "SigmaHQ's 57 rules: to build, to start, to instantiate", RuleSet::SigmaHq),
     race("generated-100", "100 made-up rules", RuleSet::Generated(100)),
     race("generated-1000", "1,000 made-up rules", RuleSet::Generated(1000)),
     race("generated-5000", "5,000 made-up rules", RuleSet::Generated(5000)),
@@ -216,7 +258,10 @@ impl Race {
         let named = self.guests.contains(&entrant.name);
         named
             || match entrant.takes {
+                Takes::Figures => self.name == FIGURES,
+                _ if self.name == FIGURES => false,
                 Takes::All => true,
+                Takes::Correlations => self.rules == RuleSet::Correlations,
                 Takes::Matching => self.rules != RuleSet::Correlations,
                 Takes::Main => self.name == "both",
                 Takes::Seeds => self.rules == RuleSet::Seeds,

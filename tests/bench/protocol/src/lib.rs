@@ -5,10 +5,12 @@
 //! with one JSON line, [`Pass`]. The end of the input ends it. Standard error is for people.
 
 mod clock;
+mod gzipped;
 mod lines;
 mod serve;
 
 pub use clock::{Moment, Spent, children_seconds};
+pub use gzipped::gzipped;
 pub use lines::{Lines, batches};
 pub use serve::serve;
 
@@ -59,6 +61,9 @@ pub struct Ready {
     pub refused: Option<String>,
     /// What a reader of the table should know.
     pub notes: Vec<String>,
+    /// Size of the module, where there is one.
+    #[serde(default)]
+    pub module_bytes: Option<u64>,
     /// The folder of its sources, where what is measured comes from this project: figures belong to a commit.
     #[serde(default)]
     pub built_from: Option<PathBuf>,
@@ -130,7 +135,12 @@ pub trait Contestant {
 impl Ready {
     /// Ready with so many rules.
     pub fn with_rules(rules: usize) -> Ready {
-        Ready { rules: rules as u64, refused: None, notes: Vec::new(), built_from: None }
+        Ready { rules: rules as u64, refused: None, notes: Vec::new(), module_bytes: None, built_from: None }
+    }
+
+    /// With the size of its module.
+    pub fn of_module(self, bytes: u64) -> Ready {
+        Ready { module_bytes: Some(bytes), ..self.noting(format!("component of {bytes} bytes")) }
     }
 
     /// With a note for the reader.

@@ -1,9 +1,11 @@
 //! Command lines, as a user runs them: from the start of the process to its end, output thrown away.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use bench_protocol::{Contestant, Job, Ready, Tally, Work, children_seconds, rule_files, serve};
+use bench_protocol::{Contestant, Job, Ready, Tally, Work, children_seconds, gzipped, rule_files, serve};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
@@ -53,7 +55,10 @@ fn prepare(job: &Job) -> Result<CommandLine> {
     let found = Tally { events, bytes: data.len() as u64, ..Tally::default() };
     drop(data);
     match job.variant.as_str() {
-        "tripwasm" => tripwasm(program, folder, job, found),
+        "tripwasm" => tripwasm(program, folder, job, &job.data, found),
+        "tripwasm-gzip" => tripwasm(program, folder, job, &gzipped(&job.data)?, found),
+        "tripwasm-build" => tripwasm_build(program, folder),
+        "tripwasm-start" => tripwasm_start(program, folder, job),
         "rsigma" => rsigma(program, folder, job, found),
         other => bail!("no command line `{other}` here"),
     }
@@ -76,24 +81,57 @@ fn rsigma(program: PathBuf, folder: &Path, job: &Job, mut found: Tally) -> Resul
     Ok(CommandLine { program, arguments, rules: rule_files(folder)?.len(), found, spent: (0.0, 0.0, 0) })
 }
 
-fn tripwasm(program: PathBuf, folder: &Path, job: &Job, mut found: Tally) -> Result<CommandLine> {
-    let at = |name: &str| folder.with_file_name(name).display().to_string();
-    let (module, report) = (at("cloudtrail.wasm"), at("report.json"));
-    let mut build: Vec<String> =
-        vec!["build".to_owned(), "--keep-going".to_owned(), "-o".to_owned(), module.clone()];
+/// How a module is built, and where.
+fn building(folder: &Path) -> Result<(Vec<String>, String)> {
+    let module = folder.with_file_name("cloudtrail.wasm").display().to_string();
+    let mut build = ["build", "--keep-going", "--strip", "-o", &module].map(str::to_owned).to_vec();
     for path in rule_files(folder)? {
         if path.file_name().is_some_and(|name| name == "config.yml") {
             build.push("--config".to_owned());
         }
         build.push(path.display().to_string());
     }
+    Ok((build, module))
+}
+
+/// Builds a module each time; the first time has left the compiled guest in the cache.
+fn tripwasm_build(program: PathBuf, folder: &Path) -> Result<CommandLine> {
+    let (arguments, _) = building(folder)?;
+    printed(&program, &arguments)?;
+    let rules = rule_files(folder)?.len();
+    Ok(CommandLine { program, arguments, rules, found: Tally::default(), spent: (0.0, 0.0, 0) })
+}
+
+/// Starts, reads one event and ends; the first start has left the compiled module in the cache.
+fn tripwasm_start(program: PathBuf, folder: &Path, job: &Job) -> Result<CommandLine> {
+    let (build, module) = building(folder)?;
+    printed(&program, &build)?;
+    let event = folder.with_file_name("event.ndjson");
+    let mut line = Vec::new();
+    BufReader::new(File::open(&job.data)?).read_until(b'\n', &mut line)?;
+    std::fs::write(&event, line)?;
+    let arguments = ["run", &module, &event.display().to_string(), "--quiet"].map(str::to_owned).to_vec();
+    printed(&program, &arguments)?;
+    let found = Tally { events: 1, ..Tally::default() };
+    Ok(CommandLine { program, arguments, rules: rule_files(folder)?.len(), found, spent: (0.0, 0.0, 0) })
+}
+
+fn tripwasm(
+    program: PathBuf,
+    folder: &Path,
+    job: &Job,
+    data: &Path,
+    mut found: Tally,
+) -> Result<CommandLine> {
+    let (build, module) = building(folder)?;
+    let report = folder.with_file_name("report.json").display().to_string();
     printed(&program, &build)?;
     let mode = match job.work {
         Work::Tag => "tag",
         Work::Filter => "filter",
         Work::Findings | Work::Counts | Work::Parse => "findings",
     };
-    let words = ["run", &module, &job.data.display().to_string(), "--mode", mode, "--quiet"];
+    let words = ["run", &module, &data.display().to_string(), "--mode", mode, "--quiet"];
     let arguments: Vec<String> = words.map(str::to_owned).to_vec();
     let reporting = [arguments.clone(), vec!["--report".to_owned(), report.clone()]].concat();
     found.output_bytes = printed(&program, &reporting)?.len() as u64;

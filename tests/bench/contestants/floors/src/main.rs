@@ -1,14 +1,19 @@
 //! What bounds everybody: reading JSON with serde_json from below, moving and looking at bytes from above.
 
 use anyhow::{Result, bail};
-use bench_protocol::{Contestant, Job, Lines, Ready, Tally, serve};
+use bench_protocol::{Contestant, Job, Lines, Ready, Tally, gzipped, serve};
+use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::hint::black_box;
+use std::io::Read as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Copied at a time; larger than the caches, so that the bytes come from memory.
 const COPY_BYTES: usize = 64 << 20;
+/// Unzipped at a time, as `tripwasm run` does it.
+const UNZIPPED_BYTES: usize = 256 << 10;
 
 /// A measure of the machine or of a library, without rules.
 struct Bound {
@@ -27,6 +32,8 @@ enum Kind {
     Copy,
     /// The line breaks are counted.
     Newlines,
+    /// The same bytes as gzip are unzipped.
+    Unzip { file: PathBuf, bytes: Vec<u8> },
 }
 
 /// The fields that the six seeds read, but for those of correlations.
@@ -79,21 +86,30 @@ impl Event<'_> {
 }
 
 impl Contestant for Bound {
+    fn holds_data(&self) -> bool {
+        !matches!(self.kind, Kind::Unzip { .. })
+    }
+
     fn ready(&self) -> Ready {
         Ready::with_rules(0)
     }
 
     fn renew(&mut self) -> Result<()> {
-        if matches!(self.kind, Kind::Copy) {
+        match &mut self.kind {
             // Written once before, so that no page is new to the copy.
-            self.target = vec![1; COPY_BYTES];
+            Kind::Copy => self.target = vec![1; COPY_BYTES],
+            Kind::Unzip { file, bytes } => {
+                *bytes = std::fs::read(file)?;
+                self.target = vec![1; UNZIPPED_BYTES];
+            }
+            Kind::Value | Kind::Struct | Kind::Newlines => {}
         }
         Ok(())
     }
 
     fn pass(&mut self, data: &[u8]) -> Result<()> {
         (self.events, self.bytes) = (0, data.len() as u64);
-        match self.kind {
+        match &self.kind {
             Kind::Value => {
                 for line in Lines::of(data) {
                     black_box(serde_json::from_slice::<serde_json::Value>(line)?);
@@ -115,6 +131,16 @@ impl Contestant for Bound {
                 }
             }
             Kind::Newlines => self.events = memchr::memchr_iter(b'\n', black_box(data)).count() as u64,
+            Kind::Unzip { bytes, .. } => {
+                let mut unzipped = MultiGzDecoder::new(bytes.as_slice());
+                loop {
+                    let read = unzipped.read(&mut self.target)?;
+                    if read == 0 {
+                        break;
+                    }
+                    self.bytes += read as u64;
+                }
+            }
         }
         Ok(())
     }
@@ -130,6 +156,7 @@ fn prepare(job: &Job) -> Result<Bound> {
         "struct" => Kind::Struct,
         "memcpy" => Kind::Copy,
         "newlines" => Kind::Newlines,
+        "gunzip" => Kind::Unzip { file: gzipped(&job.data)?, bytes: Vec::new() },
         other => bail!("no contestant `{other}` here"),
     };
     Ok(Bound { kind, events: 0, bytes: 0, target: Vec::new() })

@@ -47,7 +47,7 @@ impl Component {
 
 impl Contestant for Component {
     fn ready(&self) -> Ready {
-        Ready::with_rules(self.rules.len()).noting(format!("component of {} bytes", self.module.bytes()))
+        Ready::with_rules(self.rules.len()).of_module(self.module.bytes())
     }
 
     fn renew(&mut self) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod component;
 mod inside;
+mod instantiate;
 mod native;
 mod rules;
 
@@ -10,13 +11,14 @@ use bench_protocol::{Contestant, Job, Ready, Tally, serve};
 use std::process::ExitCode;
 
 /// Bytes handed over at a time: what `tripwasm run` does.
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 256 << 10;
 
 fn prepare(job: &Job) -> Result<Box<dyn Contestant>> {
     let plan = rules::plan(job)?;
     Ok(match job.variant.as_str() {
         "component" => Box::new(component::Component::new(&plan, job.work)?),
         "native" => Box::new(native::Native::new(plan, job.work)?),
+        "instantiate" => Box::new(instantiate::Instantiate::new(&plan)?),
         "inside" => Box::new(inside::Inside::new(&plan)?),
         other => bail!("no contestant `{other}` here"),
     })
@@ -30,6 +32,10 @@ fn main() -> ExitCode {
 struct Boxed(Box<dyn Contestant>);
 
 impl Contestant for Boxed {
+    fn holds_data(&self) -> bool {
+        self.0.holds_data()
+    }
+
     fn ready(&self) -> Ready {
         Ready { built_from: Some(env!("CARGO_MANIFEST_DIR").into()), ..self.0.ready() }
     }
