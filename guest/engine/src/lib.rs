@@ -25,6 +25,7 @@ pub use correlate::{
 pub use detector::{AlreadyRunning, Changes, Detector, Lesson, Report, Statistics, Verdict, VerdictAction};
 pub use id::alert_id;
 pub use matcher::CompileError;
+pub use scan::unescape;
 pub use sealed::StateError;
 pub use sharded::Correlated;
-pub use tag::{Mode, Output};
+pub use tag::{Fate, Mode, Output, Tag, free_key};

@@ -18,6 +18,40 @@ pub enum Mode {
     Drop,
 }
 
+/// What becomes of one event that a shipper hands over alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes on as it came.
+    Passes,
+    /// An `action: drop` rule matched it.
+    Drops,
+    /// It goes on with a member more.
+    Tagged(Tag),
+    /// It holds a line feed, and nothing was evaluated: a line feed ends an event.
+    Broken,
+}
+
+/// The member that is spliced into an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    /// Its key, which the event does not have.
+    pub key: Cow<'static, str>,
+    /// Its value as JSON: one object a finding.
+    pub findings: Vec<u8>,
+}
+
+impl Tag {
+    /// Appends an event to `out`, this member before its last brace.
+    pub fn splice(&self, event: &[u8], out: &mut Vec<u8>) {
+        let (before, behind) = event.split_at(line_object_end(event).unwrap_or(event.len()));
+        out.reserve(event.len() + self.key.len() + self.findings.len() + 4);
+        out.extend_from_slice(before);
+        write_key(before, &self.key, out);
+        out.extend_from_slice(&self.findings);
+        out.extend_from_slice(behind);
+    }
+}
+
 /// The outcome of [`Detector::transform`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
@@ -80,12 +114,41 @@ impl Detector {
         output
     }
 
+    /// What becomes of one event that came alone, as in mode `drop` of [`Detector::transform`]. `position` is its place in
+    /// the whole input. What was to be told of alerts that close is not.
+    pub fn judge(&mut self, event: &[u8], position: u64, now: Option<Timestamp>) -> Fate {
+        let mut fate = Fate::Passes;
+        let mut outcome = LineOutcome::default();
+        self.for_each_line(event, position, |detector, line, position| {
+            if !line.feed.is_empty() || fate == Fate::Broken {
+                fate = Fate::Broken;
+                return;
+            }
+            detector.process(line, position, now, &mut outcome);
+            if outcome.drop {
+                fate = Fate::Drops;
+            } else if !outcome.reported.is_empty() || outcome.opened(position).next().is_some() {
+                let mut findings = Vec::new();
+                detector.write_findings(position, &outcome, &mut findings);
+                let reserved = detector.reserved_keys();
+                let key = free_key(|key| reserved.iter().any(|taken| taken == key));
+                fate = Fate::Tagged(Tag { key, findings });
+            }
+        });
+        fate
+    }
+
     /// The member that goes before the last brace of an event. `before` is the event up to there.
     fn write_tag(&self, before: &[u8], event: u64, outcome: &LineOutcome, out: &mut Vec<u8>) {
-        let is_empty_object = before.trim_ascii_end().ends_with(b"{");
-        out.extend_from_slice(if is_empty_object { b"\"" } else { b",\"" });
-        out.extend_from_slice(free_key(self.reserved_keys()).as_bytes());
-        out.extend_from_slice(b"\":[");
+        let reserved = self.reserved_keys();
+        let key = free_key(|key| reserved.iter().any(|taken| taken == key));
+        write_key(before, &key, out);
+        self.write_findings(event, outcome, out);
+    }
+
+    /// The member's value.
+    fn write_findings(&self, event: u64, outcome: &LineOutcome, out: &mut Vec<u8>) {
+        out.push(b'[');
         let matches = outcome.reported.iter().map(|rule| (rule, None));
         let opened = outcome.opened(event).map(|alert| (&alert.rule, Some(alert.id.as_str())));
         for (number, (rule, alert)) in matches.chain(opened).enumerate() {
@@ -107,6 +170,14 @@ impl Detector {
     }
 }
 
+/// The member's key, with a comma where the object up to here, `before`, has members.
+fn write_key(before: &[u8], key: &str, out: &mut Vec<u8>) {
+    let is_empty_object = before.trim_ascii_end().ends_with(b"{");
+    out.extend_from_slice(if is_empty_object { b"\"" } else { b",\"" });
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
 /// A rule's tag as JSON, without the closing brace.
 pub(crate) fn tag_of(rule: &Rule) -> String {
     let mut tag = "{\"name\":".to_owned();
@@ -123,12 +194,11 @@ pub(crate) fn tag_of(rule: &Rule) -> String {
     tag
 }
 
-/// `tripwasm`, or the first `tripwasm_N` that the event does not have.
-fn free_key(taken: &[String]) -> Cow<'static, str> {
-    if taken.is_empty() {
+/// The key that findings stand under: `tripwasm`, or the first `tripwasm_N` that is not taken.
+pub fn free_key(is_taken: impl Fn(&str) -> bool) -> Cow<'static, str> {
+    if !is_taken("tripwasm") {
         return Cow::Borrowed("tripwasm");
     }
-    let names =
-        core::iter::once("tripwasm".to_owned()).chain((1..).map(|number| format!("tripwasm_{number}")));
-    Cow::Owned(names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default())
+    let mut names = (1..).map(|number| format!("tripwasm_{number}"));
+    Cow::Owned(names.find(|name| !is_taken(name)).unwrap_or_default())
 }

@@ -90,7 +90,7 @@ pub(super) fn unescaped(raw: &[u8]) -> String {
 }
 
 /// Appends the text that a string's inside stands for. The inside is valid JSON.
-pub(crate) fn unescape(raw: &str, out: &mut String) {
+pub fn unescape(raw: &str, out: &mut String) {
     let mut rest = raw;
     while let Some((plain, escape)) = rest.split_once('\\') {
         out.push_str(plain);

@@ -8,7 +8,7 @@
 use super::json::is_number_start;
 use super::spans::Kind;
 use super::trie::{NO_NODE, NodeId};
-use super::vector::{VECTOR_BYTES, is_same, same};
+use super::vector::{VECTOR_BYTES, is_same, is_same_at};
 use crate::id::hash_of;
 use crate::limits::{LEARNED_GAPS_MAX, LEARNED_ITEMS_MAX};
 use hashbrown::HashTable;
@@ -331,8 +331,7 @@ impl Learned {
     /// Whether something begins with the bytes of a gap. Nothing if it is too short to be compared like this.
     #[inline(always)]
     fn begins(&self, gap: &Gap, rest: &[u8]) -> Option<bool> {
-        let first_bits = u32::from(gap.first_bits);
-        if same(rest.first_chunk()?, &gap.first) & first_bits != first_bits {
+        if !is_same_at(rest.first_chunk()?, &gap.first, gap.first_bits) {
             return Some(false);
         }
         if usize::from(gap.length) <= VECTOR_BYTES {

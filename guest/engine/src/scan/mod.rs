@@ -12,15 +12,21 @@ mod learned;
 mod leaves;
 mod lines;
 mod marks;
+#[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))))]
+mod scalar;
 mod spans;
 mod time;
 mod tokens;
 mod trie;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 mod vector;
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
+use scalar as vector;
 mod walk;
 
 pub(crate) use elements::{element, elements};
-pub(crate) use json::{compact, push_json_string, unescape};
+pub use json::unescape;
+pub(crate) use json::{compact, push_json_string};
 pub(crate) use learned::Learned;
 pub(crate) use leaves::leaves;
 pub(crate) use lines::line_object_end;

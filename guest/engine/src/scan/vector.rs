@@ -31,17 +31,23 @@ fn special(lane: lane::Lane) -> lane::Lane {
     or(less(flip(lane, b'"' ^ b' '), 0x21), equal(lane, b'\\'))
 }
 
-/// One bit for each byte that is the same in both.
+/// Whether the bytes at the places of `places` are the same in both.
 #[inline(always)]
-pub(super) fn same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> u32 {
-    use lane::{alike, bits, load};
-    bits(alike(load(one), load(other)))
+pub(super) fn is_same_at(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES], places: u16) -> bool {
+    same(one, other) & u32::from(places) == u32::from(places)
 }
 
 /// Whether both are the same.
 #[inline(always)]
 pub(super) fn is_same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> bool {
     same(one, other) == u32::from(u16::MAX)
+}
+
+/// One bit for each byte that is the same in both.
+#[inline(always)]
+fn same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> u32 {
+    use lane::{alike, bits, load};
+    bits(alike(load(one), load(other)))
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -142,41 +148,6 @@ mod lane {
     pub(super) fn bits(lane: __m128i) -> u32 {
         // SAFETY: as above.
         unsafe { _mm_movemask_epi8(lane) }.cast_unsigned()
-    }
-}
-
-#[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
-mod lane {
-    pub(super) type Lane = [u8; 16];
-
-    pub(super) fn load(bytes: &[u8; 16]) -> [u8; 16] {
-        *bytes
-    }
-
-    pub(super) fn equal(lane: [u8; 16], byte: u8) -> [u8; 16] {
-        alike(lane, [byte; 16])
-    }
-
-    pub(super) fn alike(one: [u8; 16], other: [u8; 16]) -> [u8; 16] {
-        core::array::from_fn(|at| if one.get(at) == other.get(at) { 0xff } else { 0 })
-    }
-
-    /// As signed numbers.
-    pub(super) fn less(lane: [u8; 16], byte: i8) -> [u8; 16] {
-        lane.map(|one| if one.cast_signed() < byte { 0xff } else { 0 })
-    }
-
-    pub(super) fn or(one: [u8; 16], other: [u8; 16]) -> [u8; 16] {
-        (u128::from_ne_bytes(one) | u128::from_ne_bytes(other)).to_ne_bytes()
-    }
-
-    pub(super) fn flip(lane: [u8; 16], ones: u8) -> [u8; 16] {
-        lane.map(|byte| byte ^ ones)
-    }
-
-    /// The highest bit of each byte.
-    pub(super) fn bits(lane: [u8; 16]) -> u32 {
-        lane.iter().rev().fold(0, |bits, byte| (bits << 1) | u32::from(byte >> 7))
     }
 }
 
