@@ -7,12 +7,49 @@ use std::process::{Command, exit};
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What the guest is made of, relative to the workspace.
-const GUEST_SOURCES: [&str; 6] =
-    ["guest/component", "guest/engine", "guest/plan", "wit", "Cargo.toml", "Cargo.lock"];
+const GUEST_SOURCES: [&str; 8] = [
+    "guest/component",
+    "guest/fluent-bit",
+    "guest/instance",
+    "guest/engine",
+    "guest/plan",
+    "wit",
+    "Cargo.toml",
+    "Cargo.lock",
+];
 
-/// The guests: by what the crate is told where they are, and with which features of the component.
-const GUESTS: [(&str, &str); 2] =
-    [("TRIPWASM_GENERIC_GUEST", "windows"), ("TRIPWASM_GENERIC_GUEST_WITHOUT_WINDOWS", "")];
+/// A guest without rules.
+struct Guest {
+    /// By what the crate is told where it is.
+    variable: &'static str,
+    package: &'static str,
+    /// Of the package; its default ones are off.
+    features: &'static str,
+    rustc: &'static str,
+    /// Guests built with other flags would make each other's libraries stale.
+    target_dir: &'static str,
+}
+
+const COMPONENT: Guest = Guest {
+    variable: "TRIPWASM_GENERIC_GUEST",
+    package: "tripwasm-component",
+    features: "windows",
+    rustc: "-Ctarget-feature=+simd128",
+    target_dir: "guest",
+};
+
+const GUESTS: [Guest; 3] = [
+    COMPONENT,
+    Guest { variable: "TRIPWASM_GENERIC_GUEST_WITHOUT_WINDOWS", features: "", ..COMPONENT },
+    // Fluent Bit's runtime has no vectors. Baking sets the stack pointer right and takes its export out.
+    Guest {
+        variable: "TRIPWASM_GENERIC_FLUENT_BIT",
+        package: "tripwasm-fluent-bit",
+        features: "",
+        rustc: "-Clink-arg=--export=__stack_pointer",
+        target_dir: "guest-scalar",
+    },
+];
 
 /// Variables by which the outer cargo and its wrappers would change what the inner one builds.
 const INHERITED: [&str; 9] = [
@@ -39,23 +76,24 @@ fn main() {
         fail(&format!("the target {TARGET} is missing, install it: rustup target add {TARGET}"));
     }
     let out_dir = PathBuf::from(variable("OUT_DIR"));
-    let target_dir = out_dir.join("guest");
-    let built = target_dir.join(TARGET).join("guest/tripwasm_component.wasm");
-    for (name, features) in GUESTS {
-        build_guest(&workspace, &target_dir, features);
-        let guest = out_dir.join(name.to_lowercase()).with_extension("wasm");
-        if let Err(error) = std::fs::copy(&built, &guest) {
+    for guest in &GUESTS {
+        let target_dir = out_dir.join(guest.target_dir);
+        build_guest(&workspace, &target_dir, guest);
+        let built = guest.package.replace('-', "_");
+        let built = target_dir.join(TARGET).join("guest").join(built).with_extension("wasm");
+        let kept = out_dir.join(guest.variable.to_lowercase()).with_extension("wasm");
+        if let Err(error) = std::fs::copy(&built, &kept) {
             fail(&format!("{} cannot be copied: {error}", built.display()));
         }
-        println!("cargo::rustc-env={name}={}", guest.display());
+        println!("cargo::rustc-env={}={}", guest.variable, kept.display());
     }
 }
 
-fn build_guest(workspace: &Path, target_dir: &Path, features: &str) {
+fn build_guest(workspace: &Path, target_dir: &Path, guest: &Guest) {
     let mut cargo = Command::new(variable("CARGO"));
     cargo.current_dir(workspace);
-    cargo.args(["build", "--package", "tripwasm-component", "--profile", "guest", "--target", TARGET]);
-    cargo.args(["--no-default-features", "--features", features]);
+    cargo.args(["build", "--package", guest.package, "--profile", "guest", "--target", TARGET]);
+    cargo.args(["--no-default-features", "--features", guest.features]);
     cargo.arg("--target-dir").arg(target_dir);
     for name in INHERITED {
         cargo.env_remove(name);
@@ -66,7 +104,7 @@ fn build_guest(workspace: &Path, target_dir: &Path, features: &str) {
     {
         cargo.env_remove(name);
     }
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+simd128");
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", guest.rustc);
     // The outer cargo has resolved the lock file; the same versions go in.
     cargo.arg("--locked");
     match cargo.status() {

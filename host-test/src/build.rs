@@ -18,6 +18,9 @@ const GENERIC_GUEST: &[u8] = include_bytes!(env!("TRIPWASM_GENERIC_GUEST"));
 /// The same for rules without correlations: smaller, since it has no windows.
 const GENERIC_GUEST_WITHOUT_WINDOWS: &[u8] = include_bytes!(env!("TRIPWASM_GENERIC_GUEST_WITHOUT_WINDOWS"));
 
+/// The guest for Fluent Bit.
+const GENERIC_FLUENT_BIT: &[u8] = include_bytes!(env!("TRIPWASM_GENERIC_FLUENT_BIT"));
+
 /// Longest time that laying out a plan may take, in ticks of the runtime's clock.
 const BAKE_TICKS_MAX: u64 = 600;
 
@@ -28,6 +31,8 @@ pub enum Target {
     Component,
     /// The core module inside, for hosts that call the canonical ABI themselves.
     Core,
+    /// A core module for Fluent Bit's filter `wasm`.
+    FluentBit,
 }
 
 /// The text that a module was built from; it travels inside.
@@ -58,12 +63,17 @@ pub fn build(
     carried: Carried<'_>,
 ) -> Result<Vec<u8>, BakeError> {
     let has_windows = plan.rules.iter().any(|rule| matches!(rule.logic, Logic::Correlation(_)));
-    let guest = if has_windows { GENERIC_GUEST } else { GENERIC_GUEST_WITHOUT_WINDOWS };
+    let guest = match (target, has_windows) {
+        (Target::FluentBit, _) => GENERIC_FLUENT_BIT,
+        (_, true) => GENERIC_GUEST,
+        (_, false) => GENERIC_GUEST_WITHOUT_WINDOWS,
+    };
     let plan = tripwasm_plan::encode(plan);
-    let baked = tripwasm_bake::bake(guest, &plan, |guest| Ok(RunningGuest::start(runtime, guest)?))?;
+    let start = |guest: &[u8]| Ok(RunningGuest::start(runtime, guest)?);
     let mut module = match target {
-        Target::Component => baked.component,
-        Target::Core => baked.core,
+        Target::Component => tripwasm_bake::bake(guest, &plan, start)?.component,
+        Target::Core => tripwasm_bake::bake(guest, &plan, start)?.core,
+        Target::FluentBit => tripwasm_bake::bake_filter(guest, &plan, start)?,
     };
     if let Carried::Source(texts, tests) = carried {
         append_section(&mut module, RULES_SECTION, &carried::pack(texts));

@@ -10,6 +10,11 @@ pub enum LoadError {
     /// A core module that cannot be made a component again.
     #[error("this core module does not carry the tripwasm contract")]
     NoContract(#[from] tripwasm_bake::BakeError),
+    /// A module for Fluent Bit, whose contract is another one.
+    #[error(
+        "this module was built for Fluent Bit, which alone can run it; build the same rules without `--target fluent-bit` to run or test them here"
+    )]
+    ForFluentBit,
     /// The module wants something from the host.
     #[error("the module imports {}, a detection module imports nothing", .0.join(", "))]
     Imports(Vec<String>),

@@ -31,7 +31,8 @@ mod time;
 
 pub use detector::{Detector, DetectorOptions};
 pub use error::{DetectorError, LoadError, Trapped};
-pub use module::Module;
+pub use module::{Filter, Module};
 pub use runtime::{CompileCache, Runtime, RuntimeOptions};
 pub use statistics::combine as combine_statistics;
 pub use time::rfc3339;
+pub use tripwasm_bake::{FILTER_FUNCTION, is_filter};

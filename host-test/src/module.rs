@@ -1,7 +1,7 @@
 //! A finished module, compiled for this machine.
 
 use sha2::{Digest, Sha256};
-use tripwasm_bake::{RULES_SECTION, TESTS_SECTION, encode_component, is_component, module_shape};
+use tripwasm_bake::{RULES_SECTION, TESTS_SECTION, encode_component, is_component, is_filter, module_shape};
 use wasmtime::component::{Component, Linker};
 
 use crate::bindings::LogFilterPre;
@@ -31,6 +31,9 @@ impl Module {
         let shape = module_shape(wasm).map_err(|error| LoadError::NotAModule(error.into()))?;
         if !shape.imports.is_empty() {
             return Err(LoadError::Imports(shape.imports));
+        }
+        if is_filter(wasm) {
+            return Err(LoadError::ForFluentBit);
         }
         let digest = Sha256::digest(wasm);
         let component = if is_component(wasm) {
@@ -92,5 +95,28 @@ impl Module {
     /// Its rules' own tests, unless it was stripped.
     pub fn tests(&self) -> Result<Option<Vec<RuleTest>>, LoadError> {
         self.tests.as_ref().map(Section::unpack).transpose()
+    }
+}
+
+/// What can be told of a module for Fluent Bit, which runs nowhere else.
+#[derive(Debug)]
+pub struct Filter {
+    /// SHA-256 of the file, as `sha256sum` prints it.
+    pub sha256: String,
+    /// What it imports; nothing.
+    pub imports: Vec<String>,
+    /// What it exports.
+    pub exports: Vec<String>,
+    /// The text of its rules, unless it was stripped.
+    pub rule_texts: Option<RuleTexts>,
+}
+
+impl Filter {
+    /// Reads a module's shape and sections.
+    pub fn read(wasm: &[u8]) -> Result<Self, LoadError> {
+        let shape = module_shape(wasm).map_err(|error| LoadError::NotAModule(error.into()))?;
+        let rule_texts = Section::find(wasm, RULES_SECTION)?.map(|section| section.unpack()).transpose()?;
+        let sha256 = format!("{:x}", Sha256::digest(wasm));
+        Ok(Filter { sha256, imports: shape.imports, exports: shape.exports, rule_texts })
     }
 }

@@ -13,7 +13,9 @@ use tripwasm_tests::rules::compile_pack;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("tripwasm-plan", &[]),
     ("tripwasm-engine", &["tripwasm-plan"]),
-    ("tripwasm-component", &["tripwasm-engine", "tripwasm-plan"]),
+    ("tripwasm-instance", &["tripwasm-engine", "tripwasm-plan"]),
+    ("tripwasm-component", &["tripwasm-engine", "tripwasm-instance", "tripwasm-plan"]),
+    ("tripwasm-fluent-bit", &["tripwasm-engine", "tripwasm-instance", "tripwasm-plan"]),
     ("tripwasm-bake", &["tripwasm-plan"]),
     ("tripwasm-rules", &["tripwasm-plan"]),
     ("tripwasm", &["tripwasm-bake", "tripwasm-plan", "tripwasm-rules"]),
@@ -128,10 +130,11 @@ fn guests_do_not_panic_by_themselves() {
 #[test]
 fn unsafe_code_stays_in_its_modules() {
     const HOMES: &[&str] = &[
-        "guest/component/src/bake.rs",
         "guest/component/src/lib.rs",
         "guest/engine/src/scan/marks.rs",
         "guest/engine/src/scan/vector.rs",
+        "guest/fluent-bit/src/abi.rs",
+        "guest/instance/src/bake.rs",
         "host-test/src/cache.rs",
     ];
     let root = root();

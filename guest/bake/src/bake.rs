@@ -1,7 +1,9 @@
-//! The sequence: instrument, run, snapshot, strip, validate, encode, check.
+//! The sequence: instrument, run, snapshot, strip, validate, encode, check; Fluent Bit's module is guarded before it is
+//! stripped, and not encoded.
 
+use crate::guard::guard_stack;
 use crate::snapshot::snapshot;
-use crate::strip::strip;
+use crate::strip::{keeps_export, strip};
 use crate::{BakeError, BakeInstance, HostError, check};
 
 /// A finished module in both of its forms.
@@ -21,15 +23,37 @@ pub fn bake<I: BakeInstance>(
     plan: &[u8],
     instantiate: impl FnOnce(&[u8]) -> Result<I, HostError>,
 ) -> Result<Baked, BakeError> {
+    let core = strip(&with_plan(core, plan, instantiate)?)?;
+    let component = encode_component(&core)?;
+    Ok(Baked { component, core })
+}
+
+/// Bakes `plan` into the generic guest for Fluent Bit: the core module that its filter loads.
+///
+/// `instantiate` as in [`bake`].
+pub fn bake_filter<I: BakeInstance>(
+    core: &[u8],
+    plan: &[u8],
+    instantiate: impl FnOnce(&[u8]) -> Result<I, HostError>,
+) -> Result<Vec<u8>, BakeError> {
+    let filter = strip(&guard_stack(&with_plan(core, plan, instantiate)?, keeps_export)?)?;
+    check::closed_filter(&filter)?;
+    Ok(filter)
+}
+
+/// The guest with the plan in its memory; its init is still there.
+fn with_plan<I: BakeInstance>(
+    core: &[u8],
+    plan: &[u8],
+    instantiate: impl FnOnce(&[u8]) -> Result<I, HostError>,
+) -> Result<Vec<u8>, BakeError> {
     // Wizer's own removal of init functions is not used: `strip` drops the exports and what only they reach.
     let wizer = wasmtime_wizer::Wizer::new();
     let (context, instrumented) =
         wizer.instrument(core).map_err(|error| BakeError::Instrument(error.into()))?;
     let mut instance = instantiate(&instrumented).map_err(BakeError::Host)?;
     give_plan(&mut instance, plan)?;
-    let core = strip(&snapshot(&wizer, &context, &mut instance)?)?;
-    let component = encode_component(&core)?;
-    Ok(Baked { component, core })
+    snapshot(&wizer, &context, &mut instance)
 }
 
 /// Encodes a baked core module as a component and checks that it is closed.

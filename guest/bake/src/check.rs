@@ -7,6 +7,9 @@ use crate::BakeError;
 /// Exports that exist only for baking begin with this.
 pub(crate) const INIT_PREFIX: &str = "bake";
 
+/// The function that Fluent Bit calls, `Function_Name` in its configuration.
+pub const FILTER_FUNCTION: &str = "tripwasm_filter";
+
 /// What can be told of a module without running it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleShape {
@@ -63,6 +66,29 @@ pub(crate) fn closed_core(core: &[u8]) -> Result<(), BakeError> {
     let shape = module_shape(core)?;
     no_imports(&shape)?;
     no_init(shape.exports.iter().map(String::as_str))
+}
+
+/// What a module for Fluent Bit exports.
+const FILTER_EXPORTS: [&str; 4] = ["memory", "malloc", "free", FILTER_FUNCTION];
+
+/// A module for Fluent Bit: valid in its runtime, which has no vectors; no imports, and the contract's exports alone.
+pub(crate) fn closed_filter(core: &[u8]) -> Result<(), BakeError> {
+    Validator::new_with_features(WasmFeatures::WASM2.difference(WasmFeatures::SIMD)).validate_all(core)?;
+    let shape = module_shape(core)?;
+    no_imports(&shape)?;
+    no_init(shape.exports.iter().map(String::as_str))?;
+    let exports = &shape.exports;
+    let is_whole = FILTER_EXPORTS.iter().all(|name| exports.iter().any(|export| export == name));
+    if is_whole && exports.len() == FILTER_EXPORTS.len() {
+        return Ok(());
+    }
+    Err(BakeError::Exports(exports.clone()))
+}
+
+/// Whether a core module was made for Fluent Bit.
+pub fn is_filter(module: &[u8]) -> bool {
+    !is_component(module)
+        && module_shape(module).is_ok_and(|shape| shape.exports.iter().any(|name| name == FILTER_FUNCTION))
 }
 
 /// A finished component: no imports, and no init in the core modules inside it.

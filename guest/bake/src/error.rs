@@ -36,6 +36,9 @@ pub enum BakeError {
     /// The zero-import rule is broken.
     #[error("the module imports {0}, it must import nothing")]
     Imports(String),
+    /// The contract is not what is exported.
+    #[error("the module exports {}, not Fluent Bit's contract", .0.join(", "))]
+    Exports(Vec<String>),
     /// The init is still there.
     #[error("the module still exports {0}, no init may be left in it")]
     InitLeft(String),

@@ -7,13 +7,14 @@
 mod bake;
 mod check;
 mod error;
+mod guard;
 mod live;
 mod section;
 mod snapshot;
 mod strip;
 
-pub use bake::{Baked, bake, encode_component};
-pub use check::{ModuleShape, is_component, module_shape};
+pub use bake::{Baked, bake, bake_filter, encode_component};
+pub use check::{FILTER_FUNCTION, ModuleShape, is_component, is_filter, module_shape};
 pub use error::BakeError;
 pub use section::{RULES_SECTION, TESTS_SECTION, append_section, find_section};
 pub use snapshot::{BakeInstance, GlobalValue, HostError};

@@ -1,5 +1,7 @@
 //! Which functions of a module can still be reached.
 
+use std::collections::BTreeSet;
+
 use wasmparser::{ConstExpr, ElementItems, ExternalKind, Operator, Parser, Payload, TableInit, TypeRef};
 
 type Read<T> = Result<T, wasmparser::BinaryReaderError>;
@@ -19,6 +21,17 @@ pub(crate) fn live_functions(module: &[u8], keeps: impl Fn(&str) -> bool) -> Rea
         }
     }
     Ok(live)
+}
+
+/// How many functions a module imports; its own are counted from there.
+pub(crate) fn imported_functions(module: &[u8]) -> Read<u32> {
+    Ok(u32::try_from(call_graph(module, |_| false)?.imported).unwrap_or(u32::MAX))
+}
+
+/// Functions that are called inside a module, or can be by a table or reference.
+pub(crate) fn called_inside(module: &[u8]) -> Read<BTreeSet<u32>> {
+    let graph = call_graph(module, |_| false)?;
+    Ok(graph.roots.into_iter().chain(graph.callees.into_iter().flatten()).collect())
 }
 
 struct CallGraph {

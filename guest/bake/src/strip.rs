@@ -5,10 +5,11 @@ use wasmparser::{Parser, Payload};
 
 use crate::BakeError;
 use crate::check::INIT_PREFIX;
+use crate::guard::STACK_POINTER;
 use crate::live::live_functions;
 
 /// Linker symbols: no host needs them, and WAMR would shrink the memory to `__heap_base`.
-const LINKER_EXPORTS: [&str; 2] = ["__data_end", "__heap_base"];
+const LINKER_EXPORTS: [&str; 3] = ["__data_end", "__heap_base", STACK_POINTER];
 
 /// wit-component reads the contract from sections of this prefix; all other custom sections go.
 const CONTRACT_SECTION_PREFIX: &str = "component-type";
@@ -55,7 +56,8 @@ pub(crate) fn strip(module: &[u8]) -> Result<Vec<u8>, BakeError> {
     Ok(stripped.finish())
 }
 
-fn keeps_export(name: &str) -> bool {
+/// Whether a finished module keeps this export.
+pub(crate) fn keeps_export(name: &str) -> bool {
     !name.starts_with(INIT_PREFIX) && !LINKER_EXPORTS.contains(&name)
 }
 
@@ -78,7 +80,8 @@ fn unreachable_body() -> wasm_encoder::Function {
     body
 }
 
-fn raw_section<'a>(
+/// A section as it stands in its module.
+pub(crate) fn raw_section<'a>(
     module: &'a [u8],
     payload: &Payload<'_>,
 ) -> Result<wasm_encoder::RawSection<'a>, BakeError> {

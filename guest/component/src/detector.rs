@@ -4,13 +4,13 @@ use crate::bindings::exports::tripwasm::detect::detector::{
     AlertFinding, ChangedCounts, ConfigError, Counts, Guest, Lesson, Limits, LostState, Mode, ModuleInfo,
     Options, Output, Report, RuleChange, RuleCounts, RuleInfo, StateError, Timestamp,
 };
-use crate::{Component, convert, instance};
+use crate::{Component, convert};
 use tripwasm_engine::{Detector, limits};
 use tripwasm_plan::{Rule, RuleIndex, Settings};
 
 impl Guest for Component {
     fn describe() -> ModuleInfo {
-        instance::with(
+        tripwasm_instance::with(
             |detector| ModuleInfo {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 rules: (0..)
@@ -35,14 +35,14 @@ impl Guest for Component {
 
     fn configure(options: Options) -> Result<(), ConfigError> {
         let settings = convert::settings(&options);
-        instance::with(
+        tripwasm_instance::with(
             |detector| detector.configure(settings).map_err(|_| ConfigError::AlreadyRunning),
             || Ok(()),
         )
     }
 
     fn evaluate(events: Vec<u8>, first_event: u64, now: Option<Timestamp>) -> Report {
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let report = detector.evaluate(&events, first_event, now);
                 convert::report(report, detector.rules())
@@ -58,7 +58,7 @@ impl Guest for Component {
     }
 
     fn transform(events: Vec<u8>, first_event: u64, now: Option<Timestamp>, mode: Mode) -> Output {
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let output = detector.transform(&events, first_event, now, convert::mode(mode));
                 convert::output(output, detector.rules())
@@ -74,7 +74,7 @@ impl Guest for Component {
     }
 
     fn close(watermark: Timestamp) -> Vec<AlertFinding> {
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let alerts = detector.close(watermark);
                 convert::alerts(alerts, detector.rules())
@@ -84,7 +84,7 @@ impl Guest for Component {
     }
 
     fn statistics() -> Counts {
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let statistics = detector.statistics();
                 Counts {
@@ -116,7 +116,7 @@ impl Guest for Component {
     fn changes() -> ChangedCounts {
         let change =
             |(rule, counts): &(RuleIndex, _)| RuleChange { rule: rule.0, counts: rule_counts(counts) };
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let changes = detector.changes();
                 ChangedCounts {
@@ -138,7 +138,7 @@ impl Guest for Component {
     }
 
     fn snapshot() -> Vec<u8> {
-        instance::with(|detector| detector.snapshot(), Vec::new)
+        tripwasm_instance::with(|detector| detector.snapshot(), Vec::new)
     }
 
     fn restore(state: Vec<u8>) -> Result<Vec<LostState>, StateError> {
@@ -148,7 +148,7 @@ impl Guest for Component {
             _ => StateError::Damaged,
         };
         let lost = |lost: tripwasm_engine::LostState| LostState { rule: lost.rule, groups: lost.groups };
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let all = detector.restore(&state).map_err(error)?;
                 Ok(all.into_iter().map(lost).collect())
@@ -158,7 +158,7 @@ impl Guest for Component {
     }
 
     fn learn(events: Vec<u8>) -> Lesson {
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let lesson = detector.learn(&events);
                 Lesson { learned: lesson.learned, remarks: convert::remarks(&lesson.remarks) }

@@ -1,12 +1,7 @@
 //! The engine as a component: decode, call, encode.
-//!
-//! The module is built once without rules. The build writes a plan through [`bake`], takes the memory as it then is,
-//! and leaves the way in out; so a finished module holds its rules and cannot be given others.
 
-mod bake;
 mod convert;
 mod detector;
-mod instance;
 #[cfg(feature = "windows")]
 mod sharded;
 #[cfg(not(feature = "windows"))]

@@ -3,12 +3,12 @@
 use crate::bindings::exports::tripwasm::detect::sharded::{
     Correlated, Fact, FactError, Guest, StepResult, Timestamp,
 };
-use crate::{Component, convert, instance};
+use crate::{Component, convert};
 use tripwasm_engine::Detector;
 
 impl Guest for Component {
     fn facts(events: Vec<u8>, first_event: u64, _now: Option<Timestamp>) -> Vec<Fact> {
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let facts = detector.facts(&events, first_event);
                 facts.iter().map(|fact| encode(detector, fact)).collect()
@@ -18,7 +18,7 @@ impl Guest for Component {
     }
 
     fn correlate(level: u32, facts: Vec<Fact>, watermark: Timestamp) -> Result<Correlated, FactError> {
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let facts = decode(detector, &facts)?;
                 let correlated = detector.correlate(level, facts, watermark);
@@ -33,7 +33,7 @@ impl Guest for Component {
     }
 
     fn step(state: Vec<u8>, facts: Vec<Fact>, watermark: Timestamp) -> Result<StepResult, FactError> {
-        instance::with(
+        tripwasm_instance::with(
             |detector| {
                 let facts = decode(detector, &facts)?;
                 let step = detector.step(&state, facts, watermark).map_err(fact_error)?;

@@ -1,14 +1,14 @@
 //! The exported interface `sharded` of rules without correlations: they give no facts and take none.
 
+use crate::Component;
 use crate::bindings::exports::tripwasm::detect::sharded::{
     Correlated, Fact, FactError, Guest, StepResult, Timestamp,
 };
-use crate::{Component, instance};
 
 impl Guest for Component {
     fn facts(events: Vec<u8>, first_event: u64, _now: Option<Timestamp>) -> Vec<Fact> {
         // The events count all the same.
-        instance::with(|detector| _ = detector.facts(&events, first_event), || ());
+        tripwasm_instance::with(|detector| _ = detector.facts(&events, first_event), || ());
         Vec::new()
     }
 

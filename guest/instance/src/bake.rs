@@ -3,7 +3,7 @@
 //! `unsafe` because the host hands over memory by address, and because the heap is watched meanwhile.
 #![allow(unsafe_code, reason = "a raw buffer crosses the border, an allocator")]
 
-use crate::instance;
+use crate::{AlreadyBaked, set};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tripwasm_engine::Detector;
@@ -46,9 +46,9 @@ fn take(plan: Box<[u8]>) -> i32 {
         return NO_WINDOWS;
     }
     let Ok(detector) = Detector::new(plan) else { return BAD_REFERENCE };
-    match instance::set(detector) {
+    match set(detector) {
         Ok(()) => BAKED,
-        Err(instance::AlreadyBaked) => ALREADY_BAKED,
+        Err(AlreadyBaked) => ALREADY_BAKED,
     }
 }
 

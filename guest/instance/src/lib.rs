@@ -1,4 +1,9 @@
-//! The one detector of this instance.
+//! The one detector of a guest, whatever contract the guest speaks.
+//!
+//! A guest is built once without rules. The build writes a plan through [`bake`], takes the memory as it then is, and
+//! leaves the way in out; so a finished module holds its rules and cannot be given others.
+
+pub mod bake;
 
 use std::cell::RefCell;
 use tripwasm_engine::Detector;
@@ -8,7 +13,7 @@ thread_local! {
 }
 
 /// Puts the detector in its place, once.
-pub(crate) fn set(detector: Detector) -> Result<(), AlreadyBaked> {
+fn set(detector: Detector) -> Result<(), AlreadyBaked> {
     DETECTOR.with_borrow_mut(|place| match place {
         Some(_) => Err(AlreadyBaked),
         None => {
@@ -19,13 +24,19 @@ pub(crate) fn set(detector: Detector) -> Result<(), AlreadyBaked> {
 }
 
 /// Calls into the detector. A module without rules answers with what `unbaked` gives.
-pub(crate) fn with<T>(call: impl FnOnce(&mut Detector) -> T, unbaked: impl FnOnce() -> T) -> T {
+pub fn with<T>(call: impl FnOnce(&mut Detector) -> T, unbaked: impl FnOnce() -> T) -> T {
     DETECTOR.with_borrow_mut(|place| match place {
         Some(detector) => call(detector),
         None => unbaked(),
     })
 }
 
+/// Calls into the detector, for hosts that go on with an instance after a trap: where a call never came back the
+/// detector is not to be relied on, and as in a module without rules there is no answer.
+pub fn try_with<T>(call: impl FnOnce(&mut Detector) -> T) -> Option<T> {
+    DETECTOR.with(|place| place.try_borrow_mut().ok()?.as_mut().map(call))
+}
+
 /// This module has its rules already.
 #[derive(Debug)]
-pub(crate) struct AlreadyBaked;
+struct AlreadyBaked;

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 use tripwasm::bindings::detector::{Duplicates, RuleInfo, RuleKind};
 use tripwasm::finding::{label, level_text};
-use tripwasm::{Module, Runtime, RuntimeOptions};
+use tripwasm::{FILTER_FUNCTION, Filter, Module, Runtime, RuntimeOptions, is_filter};
 
 use super::Outcome;
 
@@ -32,11 +32,44 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let path = arguments.module.display();
     let wasm = fs::read(&arguments.module).with_context(|| format!("cannot read {path}"))?;
+    if is_filter(&wasm) {
+        let text = for_fluent_bit(&path.to_string(), &wasm, arguments.json)?;
+        std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes())?;
+        return Ok(Outcome::Done);
+    }
     let runtime = Runtime::new(RuntimeOptions::default())?;
     let module = Module::load(&runtime, &wasm).with_context(|| path.to_string())?;
     let text = if arguments.json { as_json(&module)? } else { as_text(&path.to_string(), &module)? };
     std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes())?;
     Ok(Outcome::Done)
+}
+
+/// What can be told of a module that only Fluent Bit runs: its shape, and the text of its rules if it carries that.
+fn for_fluent_bit(path: &str, wasm: &[u8], json: bool) -> anyhow::Result<String> {
+    let Filter { sha256, imports, exports, rule_texts } = Filter::read(wasm)?;
+    if json {
+        let object = json!({
+            "sha256": sha256, "bytes": wasm.len(), "target": "fluent-bit",
+            "imports": imports, "exports": exports, "source": rule_texts,
+        });
+        return Ok(serde_json::to_string_pretty(&object)? + "\n");
+    }
+    let mut text = format!("{path}\n  sha256    {sha256}\n  size      {} bytes\n", wasm.len());
+    writeln!(text, "  target    Fluent Bit's filter wasm, Function_Name {FILTER_FUNCTION}")?;
+    writeln!(
+        text,
+        "  imports   {}",
+        if imports.is_empty() { "none".to_owned() } else { imports.join(", ") }
+    )?;
+    writeln!(text, "  exports   {}", exports.join(", "))?;
+    match rule_texts {
+        Some(texts) => {
+            writeln!(text, "  rules     of {} files", texts.rules.len())?;
+            texts.rules.iter().try_for_each(|file| writeln!(text, "    {}", file.path))?;
+        }
+        None => writeln!(text, "  rules     not carried (stripped)")?,
+    }
+    Ok(text)
 }
 
 fn as_text(path: &str, module: &Module) -> anyhow::Result<String> {

@@ -23,7 +23,8 @@ const EXAMPLES: &str = "\
 Examples:
   tripwasm build rules/cloudtrail
   tripwasm build my_rule.yml rules/cloudtrail -o detections.wasm --config site.yml
-  tripwasm build rules --target core --strip -o core.wasm";
+  tripwasm build rules --target core --strip -o core.wasm
+  tripwasm build rules --target fluent-bit -o fluent-bit.wasm";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -51,6 +52,8 @@ enum TargetName {
     Component,
     /// The core module inside, for hosts that call the canonical ABI themselves
     Core,
+    /// A core module for the filter `wasm` of Fluent Bit
+    FluentBit,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -63,13 +66,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let target = match arguments.target {
         TargetName::Component => Target::Component,
         TargetName::Core => Target::Core,
+        TargetName::FluentBit => Target::FluentBit,
     };
     let (texts, cases) = set.carried();
     let tests = RuleTest::of(plan, &cases);
     let carried = if arguments.strip { Carried::Nothing } else { Carried::Source(&texts, &tests) };
     let runtime = Runtime::new(RuntimeOptions::default())?;
     let wasm = build(&runtime, plan, target, carried)?;
-    let module = Module::load(&runtime, &wasm)?;
+    // What is asked of a module for Fluent Bit is answered by the same rules in a component.
+    let module = match target {
+        Target::FluentBit => {
+            Module::load(&runtime, &build(&runtime, plan, Target::Component, Carried::Nothing)?)?
+        }
+        Target::Component | Target::Core => Module::load(&runtime, &wasm)?,
+    };
     let hidden = hidden::hidden_tests(&runtime, &set, plan, &module)?;
     if !hidden.is_empty() {
         hidden.iter().for_each(|message| eprintln!("error: {message}"));
