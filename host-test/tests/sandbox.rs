@@ -38,7 +38,7 @@ fn imports(target: Target, module: &[u8]) -> usize {
             let component = wasmtime::component::Component::new(&engine, module).unwrap();
             component.component_type().imports(&engine).count()
         }
-        Target::Core => wasmtime::Module::new(&engine, module).unwrap().imports().count(),
+        Target::Core | Target::FluentBit => wasmtime::Module::new(&engine, module).unwrap().imports().count(),
     }
 }
 
