@@ -16,7 +16,7 @@ mod spans;
 mod time;
 mod tokens;
 mod trie;
-mod vector;
+pub(crate) mod vector;
 mod walk;
 
 pub(crate) use elements::{element, elements};
