@@ -123,7 +123,7 @@ impl Correlator {
             .zip(&cells)
             .filter_map(|(index, cell)| Some((cell.as_ref()?.spec.correlation.level, index)))
             .collect();
-        correlations.sort_unstable();
+        sort_by(&mut correlations, &Ord::cmp);
         let mut levels = Vec::new();
         for of_level in correlations.chunk_by(|one, other| one.0 == other.0) {
             let correlations: Vec<usize> = of_level.iter().map(|(_, index)| *index).collect();
