@@ -1,8 +1,9 @@
 //! One rule set and its state, fed batch by batch.
 
 use crate::correlate::{
-    Correlator, CorrelatorState, Eviction, Fact, LostState, Outcome, RuleStatistics, Watermark,
+    Correlator, CorrelatorState, Eviction, LostState, Outcome, RuleStatistics, Watermark,
 };
+use crate::facts::Facts;
 use crate::finding::{Alert, FlatMatch, Match, Remark};
 use crate::line::{LineOutcome, LineReader, correlation};
 use crate::matcher::{CompileError, check_plan};
@@ -63,7 +64,7 @@ impl Report {
             return;
         }
         let id_start = self.texts_end();
-        self.texts.push_str(outcome.event_id.as_deref().unwrap_or_default());
+        self.texts.push_str(&outcome.event_id);
         let id_end = self.texts_end();
         let time = outcome.time;
         let matched = outcome.reported.iter();
@@ -288,13 +289,17 @@ impl Detector {
         let mut outcome = LineOutcome::default();
         for (event, (line, _)) in (0..).zip(Lines::new(events)) {
             outcome.clear();
-            let facts = self.facts_of(line, event, &mut outcome);
+            self.read(line, event, &mut outcome);
             lesson.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
-            let facts: Vec<&Fact> =
-                facts.iter().filter(|fact| self.is_first_seen(fact.correlation)).collect();
+            let mut is_learned = false;
             let mut out = Outcome::default();
-            facts.iter().for_each(|fact| self.correlator.learn(fact, &self.settings, &mut out));
-            lesson.learned += u64::from(!facts.is_empty());
+            for (index, group, entry) in self.reader.facts().drain() {
+                if is_first_seen(&self.plan.rules, index) {
+                    self.correlator.learn(index, group, entry.time, &self.settings, &mut out);
+                    is_learned = true;
+                }
+            }
+            lesson.learned += u64::from(is_learned);
         }
         lesson
     }
@@ -315,10 +320,10 @@ impl Detector {
         outcome.clear();
         self.events += 1;
         let mut out = Outcome { alerts: std::mem::take(&mut outcome.alerts), facts: Vec::new() };
-        let facts = self.facts_of(line, event, outcome);
+        self.read(line, event, outcome);
         self.count(outcome);
-        for fact in facts {
-            self.correlator.feed(fact, &self.settings, &mut out);
+        for (index, group, entry) in self.reader.facts().drain() {
+            self.correlator.feed(index, group, entry, &self.settings, &mut out);
         }
         if let Some(time) = outcome.time {
             self.watermark.observe(time, now, self.lateness());
@@ -341,14 +346,14 @@ impl Detector {
         self.correlator.advance(watermark, &self.settings, out);
     }
 
-    fn is_first_seen(&self, index: RuleIndex) -> bool {
-        correlation(&self.plan.rules, index)
-            .is_some_and(|correlation| matches!(correlation.window, Window::FirstSeen { .. }))
+    /// Scans and matches one line, and cuts it into facts.
+    pub(crate) fn read(&mut self, line: &[u8], event: u64, outcome: &mut LineOutcome) {
+        self.reader.read(&self.plan.rules, line, event, outcome);
     }
 
-    /// Scans and matches one line; what it means for correlations comes back as facts.
-    pub(crate) fn facts_of(&mut self, line: &[u8], event: u64, outcome: &mut LineOutcome) -> Vec<Fact> {
-        self.reader.facts_of(&self.plan.rules, line, event, outcome)
+    /// What the last line means for correlations.
+    pub(crate) fn facts_read(&mut self) -> &mut Facts {
+        self.reader.facts()
     }
 
     /// The top-level keys of the last line that ours must not meet.
@@ -359,4 +364,9 @@ impl Detector {
     fn lateness(&self) -> Timestamp {
         Timestamp::try_from(self.settings.lateness_ms).unwrap_or(Timestamp::MAX)
     }
+}
+
+fn is_first_seen(rules: &[Rule], index: RuleIndex) -> bool {
+    correlation(rules, index)
+        .is_some_and(|correlation| matches!(correlation.window, Window::FirstSeen { .. }))
 }

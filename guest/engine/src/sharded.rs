@@ -21,10 +21,12 @@ impl Detector {
     /// The facts of a batch. Any split of the input gives the same facts.
     pub fn facts(&mut self, events: &[u8], first_event: u64) -> Vec<Fact> {
         let mut facts = Vec::new();
+        let mut outcome = LineOutcome::default();
         for (event, (line, _)) in (first_event..).zip(Lines::new(events)) {
-            let mut outcome = LineOutcome::default();
-            facts.append(&mut self.facts_of(line, event, &mut outcome));
+            outcome.clear();
+            self.read(line, event, &mut outcome);
             self.count(&outcome);
+            facts.extend(self.facts_read().drain_whole());
         }
         facts
     }
@@ -32,8 +34,8 @@ impl Detector {
     /// Feeds facts of one level to the state of this detector, then pushes the watermark of that level.
     pub fn correlate(&mut self, level: u32, facts: Vec<Fact>, watermark: Timestamp) -> Correlated {
         let mut outcome = Outcome::default();
-        for fact in facts {
-            self.correlator.feed(fact, &self.settings, &mut outcome);
+        for Fact { correlation, group, entry } in facts {
+            self.correlator.feed(correlation, group.bytes(), entry, &self.settings, &mut outcome);
         }
         self.correlator.advance_level(level as usize, watermark, &self.settings, &mut outcome);
         Correlated { alerts: outcome.alerts, facts: outcome.facts }

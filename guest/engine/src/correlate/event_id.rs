@@ -1,5 +1,6 @@
 //! Event ids, kept small: CloudTrail's are UUIDs, of which a correlation may hold millions.
 
+use crate::id::hexadecimal;
 use crate::wire::{Reader, Wire, put_text};
 
 /// An event's id.
@@ -28,6 +29,14 @@ impl EventId {
     /// The id of this text; [`core::fmt::Display`] gives the very same text back.
     pub fn new(text: &str) -> EventId {
         uuid(text).map_or_else(|| EventId::Text(text.into()), EventId::Uuid)
+    }
+
+    /// The text.
+    pub(super) fn text(&self) -> String {
+        match self {
+            EventId::Text(text) => text.as_ref().to_owned(),
+            EventId::Uuid(bytes) => String::from_utf8(uuid_text(bytes).to_vec()).unwrap_or_default(),
+        }
     }
 
     /// Bytes on the heap.
@@ -122,18 +131,37 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
         return None;
     }
     let mut bytes = [0; 16];
-    for (byte, at) in bytes.iter_mut().zip(DIGITS) {
-        *byte = digit(*text.get(at)?)? << 4 | digit(*text.get(at + 1)?)?;
+    for (four, digits) in bytes.chunks_exact_mut(4).zip(digits_of(text)) {
+        four.copy_from_slice(&four_bytes(digits)?.to_be_bytes());
     }
     Some(bytes)
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+/// The 32 digits, eight in a word.
+fn digits_of(text: &[u8; UUID_CHARACTERS]) -> [u64; 4] {
+    let word = |at: usize| {
+        text.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map_or(0, u64::from_be_bytes)
+    };
+    let half =
+        |at: usize| text.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes);
+    let two = |one: usize, other: usize| u64::from(half(one)) << 32 | u64::from(half(other));
+    [word(0), two(9, 14), two(19, 24), word(28)]
+}
+
+/// What eight hexadecimal digits in lower case stand for.
+fn four_bytes(digits: u64) -> Option<u32> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const LETTER: u64 = (b'a' - b'0' - 10) as u64;
+    let letters = digits >> 6 & ONES;
+    // No byte carries into the next: each value is at most 15 + 9.
+    let values = (digits & ONES * 0xf) + letters * 9;
+    let of_letters = (values + ONES * 6) >> 4 & ONES;
+    if values & ONES * 0xf0 != 0 || values + ONES * u64::from(b'0') + of_letters * LETTER != digits {
+        return None;
     }
+    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some((fours | fours >> 16) as u32)
 }
 
 /// Hexadecimal digits and hyphens.
@@ -145,10 +173,6 @@ fn uuid_text(bytes: &[u8; 16]) -> [u8; UUID_CHARACTERS] {
         }
     }
     text
-}
-
-fn hexadecimal(digit: u8) -> u8 {
-    if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) }
 }
 
 #[cfg(test)]
@@ -165,6 +189,20 @@ mod tests {
             let id = EventId::new(text);
             assert_eq!(id.to_string(), *text);
             assert_eq!(matches!(id, EventId::Uuid(_)), UUIDS.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_digit_is_told_from_other_bytes() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                let mut eight = *b"09af0000";
+                eight[at] = byte;
+                let plain = (byte < 128).then(|| core::str::from_utf8(&eight).unwrap());
+                let is_lower = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                let expected = plain.filter(|_| is_lower).and_then(|text| u32::from_str_radix(text, 16).ok());
+                assert_eq!(super::four_bytes(u64::from_be_bytes(eight)), expected, "{byte} at {at}");
+            }
         }
     }
 

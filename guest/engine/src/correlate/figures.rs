@@ -1,6 +1,7 @@
 //! What an alert tells of a window's events.
 
 use super::event_id::IdForm;
+use super::texts::Lists;
 use super::{Entry, EventId, Recent, weight};
 use crate::finding::{EventRef, Observation};
 use crate::limits::{ALERT_EVENTS_MAX, ALERT_VALUES_MAX, DISTINCT_VALUES_MAX};
@@ -47,7 +48,7 @@ impl Figures {
     pub(super) fn events(&self) -> Vec<EventRef> {
         let reference = |(event, id): &(u64, Option<EventId>)| EventRef {
             event: *event,
-            event_id: id.as_ref().map(EventId::to_string),
+            event_id: id.as_ref().map(EventId::text),
         };
         self.listed.0.iter().map(reference).collect()
     }
@@ -87,22 +88,22 @@ impl Figures {
         self.note(recent.time, recent.event, recent.event_id.as_ref(), &recent.observed);
     }
 
-    fn note(&mut self, time: Timestamp, event: u64, id: Option<&EventId>, observed: &[Vec<String>]) {
+    fn note(&mut self, time: Timestamp, event: u64, id: Option<&EventId>, observed: &Lists) {
         self.count = self.count.saturating_add(1);
         self.last = time;
         if self.listed.0.len() < ALERT_EVENTS_MAX {
             self.listed.0.push((event, id.cloned()));
         }
-        for (values, new) in self.observed.iter_mut().zip(observed) {
+        for (values, new) in self.observed.iter_mut().zip(observed.each()) {
             for value in new {
-                let Err(at) = values.binary_search_by(|(known, _)| known.as_str().cmp(value)) else {
+                let Err(at) = values.binary_search_by(|(known, _)| known.as_bytes().cmp(value)) else {
                     continue;
                 };
                 if values.len() >= DISTINCT_VALUES_MAX {
                     self.unobserved += 1;
                 } else {
                     let listed = values.len() < ALERT_VALUES_MAX;
-                    values.insert(at, (value.clone(), listed));
+                    values.insert(at, (String::from_utf8_lossy(value).into_owned(), listed));
                 }
             }
         }

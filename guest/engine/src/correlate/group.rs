@@ -3,13 +3,14 @@
 use super::fact::Firing;
 use super::key::key_values;
 use super::machine::{Lost, Machine, sooner};
+use super::notice::{self, Notices, Prospect};
 use super::signal::{Phase, Signal, Terms, View};
 use super::spec::Spec;
 use super::{Entry, Origin, weight};
 use crate::alert_id;
 use crate::finding::{Alert, AlertState};
 use crate::limits::PENDING_EVENTS_MAX;
-use crate::wire::{Reader, Wire, put_varint, wire_struct};
+use crate::wire::{Reader, Wire, put_varint};
 use std::collections::VecDeque;
 use tripwasm_plan::{Duplicates, Timestamp, Window};
 
@@ -29,21 +30,10 @@ pub(crate) struct Group {
     tail: Option<Machine>,
     /// Events that arrived out of order since `tail` was made.
     unseen: u32,
-    /// Alerts announced but not confirmed yet, by start of their window.
-    announced: Vec<Announced>,
+    notices: Notices,
     pending_bytes: u64,
     settled_bytes: u64,
 }
-
-/// An alert announced.
-#[derive(Debug, Clone)]
-struct Announced {
-    /// Time of the event at which its window spoke.
-    at: Timestamp,
-    alert: Alert,
-}
-
-wire_struct!(Announced { at, alert });
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +60,7 @@ impl Wire for Group {
         self.pending.iter().for_each(|entry| entry.write(out));
         self.tail.write(out);
         self.unseen.write(out);
-        self.announced.write(out);
+        self.notices.write(out);
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Group> {
@@ -79,8 +69,7 @@ impl Wire for Group {
             group.pending.push_back(Wire::read(from)?);
         }
         group.pending_bytes = group.pending.iter().map(|entry| entry.bytes()).sum();
-        (group.tail, group.unseen, group.announced) =
-            (Wire::read(from)?, Wire::read(from)?, Wire::read(from)?);
+        (group.tail, group.unseen, group.notices) = (Wire::read(from)?, Wire::read(from)?, Wire::read(from)?);
         Some(group)
     }
 }
@@ -105,7 +94,7 @@ impl Group {
             pending: VecDeque::new(),
             tail: None,
             unseen: 0,
-            announced: Vec::new(),
+            notices: Notices::default(),
             pending_bytes: 0,
         }
     }
@@ -124,7 +113,7 @@ impl Group {
 
     /// The windows, if that is all there is to keep.
     pub(super) fn as_settled(&self) -> Option<&Machine> {
-        (self.pending.is_empty() && self.announced.is_empty()).then_some(&self.settled)
+        (self.pending.is_empty() && self.notices.is_empty()).then_some(&self.settled)
     }
 
     /// Takes in an event that is not behind the watermark.
@@ -161,15 +150,11 @@ impl Group {
             self.pending.reserve_exact(1);
         }
         self.pending.insert(at, entry);
-        match (&mut self.tail, self.pending.back()) {
-            (Some(tail), Some(last)) if in_order => {
-                let mut opened = Vec::new();
-                tail.step(terms, std::slice::from_ref(last), &mut |signal| {
-                    note_opened(signal, terms.spec, key, &mut opened)
-                });
-                self.announce(opened, event, out);
-            }
-            _ => self.look_again(terms, key, event, out),
+        match notice::prospect(terms, &self.settled, &self.pending, &self.notices, at) {
+            Prospect::Nothing => self.tail = None,
+            Prospect::Sighting => self.sight(terms, key, at, out),
+            Prospect::Unknown if in_order && self.tail.is_some() => self.look_on(terms, key, event, out),
+            Prospect::Unknown => self.look_again(terms, key, event, out),
         }
         Arrival::Entered
     }
@@ -177,17 +162,19 @@ impl Group {
     /// Settles what is behind the watermark; what it comes to goes out.
     pub(super) fn settle(&mut self, terms: Terms<'_>, key: &[u8], watermark: Timestamp, out: &mut Outbox) {
         let count = self.pending.partition_point(|entry| entry.time < watermark);
-        let announced = &mut self.announced;
+        let notices = &mut self.notices;
         let mut sink = |signal: Signal<'_>| match signal {
             Signal::Fired(firing) => out.firings.push(firing),
             Signal::Window(phase, view) => {
                 out.closed += u64::from(phase == Phase::Closed);
-                match place_of(announced, view.start) {
-                    Ok(_) if phase == Phase::Opened => return,
-                    Ok(at) => drop(announced.remove(at)),
-                    Err(_) => {}
-                }
-                if terms.spec.rule.reported {
+                let is_told = match phase {
+                    Phase::Opened => notices.has(view.start),
+                    Phase::Closed | Phase::Withdrawn => {
+                        notices.confirm(view.start);
+                        false
+                    }
+                };
+                if !is_told && terms.spec.rule.reported {
                     out.alerts.push(alert(terms.spec, key, view, phase));
                 }
             }
@@ -204,7 +191,7 @@ impl Group {
             self.tail = None;
             self.unseen = 0;
         }
-        self.withdraw(watermark, out);
+        self.notices.withdraw(watermark, self.settled.open_start(), &mut out.alerts);
     }
 
     /// Ends everything at once, because the group has to go: alerts that were announced close as they are, and say that
@@ -231,17 +218,17 @@ impl Group {
         let first = self.pending.front().map(|entry| first_due(spec, entry.time));
         // Then the group can be packed.
         let last = self.pending.back().map(|entry| entry.time.saturating_add(1));
-        let announced = self.announced.iter().map(|announced| announced.at.saturating_add(1)).min();
+        let announced = self.notices.earliest().map(|at| at.saturating_add(1));
         sooner(sooner(first, last), sooner(announced, self.settled.deadline(spec)))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.announced.is_empty() && self.settled.is_idle()
+        self.pending.is_empty() && self.notices.is_empty() && self.settled.is_idle()
     }
 
     /// Whether an alert is announced and goes on.
     pub(super) fn is_open(&self) -> bool {
-        !self.announced.is_empty() || self.settled.open_start().is_some()
+        !self.notices.is_empty() || self.settled.open_start().is_some()
     }
 
     /// Estimate of the memory it takes; a second machine may stand beside the settled one.
@@ -299,6 +286,23 @@ impl Group {
         Arrival::Entered
     }
 
+    /// Tells of the group's first event for a while, whatever comes later.
+    fn sight(&mut self, terms: Terms<'_>, key: &[u8], at: usize, out: &mut Outbox) {
+        self.tail = None;
+        let Some(entry) = self.pending.get(at) else { return };
+        let slice = std::slice::from_ref(entry);
+        let opened = self.opened(terms, key, &mut Machine::new(terms.spec, self.settled.lost()), &[slice]);
+        self.announce(opened, entry.event, out);
+    }
+
+    /// Looks at the last pending event, which follows all that `tail` has seen.
+    fn look_on(&mut self, terms: Terms<'_>, key: &[u8], event: u64, out: &mut Outbox) {
+        let (Some(mut tail), Some(last)) = (self.tail.take(), self.pending.back()) else { return };
+        let opened = self.opened(terms, key, &mut tail, &[std::slice::from_ref(last)]);
+        self.tail = Some(tail);
+        self.announce(opened, event, out);
+    }
+
     /// Looks at the pending events anew, in order, where that can open an alert and is not too much work.
     fn look_again(&mut self, terms: Terms<'_>, key: &[u8], event: u64, out: &mut Outbox) {
         let may_open = self.settled.count() + self.pending.len() >= terms.spec.events_min;
@@ -313,45 +317,45 @@ impl Group {
         }
         self.unseen = 0;
         let mut tail = self.settled.clone();
-        let mut opened = Vec::new();
-        let pending: &[Entry] = self.pending.make_contiguous();
-        for slice in pending.chunk_by(|one, other| one.time == other.time) {
-            tail.step(terms, slice, &mut |signal| note_opened(signal, terms.spec, key, &mut opened));
-        }
+        self.pending.make_contiguous();
+        let (pending, _) = self.pending.as_slices();
+        let slices: Vec<&[Entry]> = pending.chunk_by(|one, other| one.time == other.time).collect();
+        let opened = self.opened(terms, key, &mut tail, &slices);
         self.tail = Some(tail);
         self.announce(opened, event, out);
     }
 
-    fn announce(&mut self, opened: Vec<(Timestamp, Alert)>, event: u64, out: &mut Outbox) {
+    /// Alerts that open at these events and were not told yet, each with the time at which it does.
+    fn opened(
+        &self,
+        terms: Terms<'_>,
+        key: &[u8],
+        machine: &mut Machine,
+        slices: &[&[Entry]],
+    ) -> Vec<(Timestamp, Alert)> {
         let going_on = self.settled.open_start();
+        let mut opened = Vec::new();
+        for slice in slices {
+            machine.step(terms, slice, &mut |signal| match signal {
+                Signal::Window(Phase::Opened, view)
+                    if going_on != Some(view.start) && !self.notices.has(view.start) =>
+                {
+                    opened.push((view.at, alert(terms.spec, key, view, Phase::Opened)));
+                }
+                _ => {}
+            });
+        }
+        opened
+    }
+
+    fn announce(&mut self, opened: Vec<(Timestamp, Alert)>, event: u64, out: &mut Outbox) {
         for (at, mut alert) in opened {
             alert.opened_by = Some(event);
-            let start = alert.window_start;
-            if going_on != Some(start)
-                && let Err(place) = place_of(&self.announced, start)
-            {
-                self.announced.insert(place, Announced { at, alert: alert.clone() });
+            if self.notices.put(at, &alert) {
                 out.alerts.push(alert);
             }
         }
     }
-
-    /// Takes back alerts whose window the settled order does not know; those it knows are confirmed.
-    fn withdraw(&mut self, watermark: Timestamp, out: &mut Outbox) {
-        let confirmed = self.settled.open_start();
-        self.announced.retain(|Announced { at, alert }| {
-            let (stays, is_confirmed) = (*at >= watermark, confirmed == Some(alert.window_start));
-            if !stays && !is_confirmed {
-                out.alerts.push(Alert { state: AlertState::Withdrawn, opened_by: None, ..alert.clone() });
-            }
-            stays && !is_confirmed
-        });
-    }
-}
-
-/// Where the alert of this window stands or belongs.
-fn place_of(announced: &[Announced], start: Timestamp) -> Result<usize, usize> {
-    announced.binary_search_by_key(&start, |announced| announced.alert.window_start)
 }
 
 /// The earliest time at which something can end that begins with this event.
@@ -365,12 +369,6 @@ fn first_due(spec: &Spec, time: Timestamp) -> Timestamp {
         Window::Sliding | Window::Anchored => spec.timespan,
     };
     time.saturating_add(patience)
-}
-
-fn note_opened(signal: Signal<'_>, spec: &Spec, key: &[u8], opened: &mut Vec<(Timestamp, Alert)>) {
-    if let Signal::Window(Phase::Opened, view) = signal {
-        opened.push((view.at, alert(spec, key, view, Phase::Opened)));
-    }
 }
 
 fn alert(spec: &Spec, key: &[u8], view: View<'_>, phase: Phase) -> Alert {

@@ -84,6 +84,16 @@ impl Spec {
         }
     }
 
+    /// Start of the tumbling window that a time lies in.
+    pub(super) fn tumbling_start(&self, time: Timestamp) -> Timestamp {
+        time.saturating_sub(time.rem_euclid(self.timespan.max(1)))
+    }
+
+    /// Whether a first-seen group is new at this time, last seen at that.
+    pub(super) fn is_new(&self, last: Option<Timestamp>, time: Timestamp) -> bool {
+        last.is_none_or(|last| self.forget().is_some_and(|forget| time.saturating_sub(last) >= forget))
+    }
+
     /// The alternatives of a temporal condition, if it is boolean.
     pub(super) fn clauses(&self) -> Option<&[Clause]> {
         match &self.correlation.measure {

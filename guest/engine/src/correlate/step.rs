@@ -51,7 +51,7 @@ impl Correlator {
         };
         let (correlation, key) = match (&kept, facts.first()) {
             (Some(kept), _) => (kept.correlation, kept.key.clone()),
-            (None, Some(first)) => (first.correlation, Key::new(&first.group)),
+            (None, Some(first)) => (first.correlation, Key::of_bytes(first.group.key())),
             (None, None) => {
                 return Ok(Step {
                     state: Vec::new(),
@@ -61,7 +61,7 @@ impl Correlator {
                 });
             }
         };
-        if facts.iter().any(|fact| fact.correlation != correlation || Key::new(&fact.group) != key) {
+        if facts.iter().any(|fact| fact.correlation != correlation || fact.group.key() != key.bytes()) {
             return Err(FactError::ForeignFact);
         }
         let cell = self.cells.get(correlation.0 as usize).and_then(Option::as_ref);
