@@ -289,7 +289,7 @@ impl Detector {
         let mut outcome = LineOutcome::default();
         for (event, (line, _)) in (0..).zip(Lines::new(events)) {
             outcome.clear();
-            self.read(line, event, &mut outcome);
+            self.reader.read(&self.plan.rules, line, event, &|_, _, _| false, &mut outcome);
             lesson.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
             let mut is_learned = false;
             let mut out = Outcome::default();
@@ -320,11 +320,15 @@ impl Detector {
         outcome.clear();
         self.events += 1;
         let mut out = Outcome { alerts: std::mem::take(&mut outcome.alerts), facts: Vec::new() };
-        self.read(line, event, outcome);
+        let correlator = &self.correlator;
+        let wants = |index, group: &_, time| correlator.wants_values(index, group, time);
+        self.reader.read(&self.plan.rules, line, event, &wants, outcome);
         self.count(outcome);
         for (index, group, entry) in self.reader.facts().drain() {
-            self.correlator.feed(index, group, entry, &self.settings, &mut out);
+            self.correlator.enter(index, group, entry, &self.settings, &mut out);
         }
+        // Behind all of them: what was not read of one event must not be missed because another made room.
+        self.correlator.keep_bound(&self.settings, &mut out);
         if let Some(time) = outcome.time {
             self.watermark.observe(time, now, self.lateness());
             self.advance(&mut out);
@@ -346,13 +350,9 @@ impl Detector {
         self.correlator.advance(watermark, &self.settings, out);
     }
 
-    /// Scans and matches one line, and cuts it into facts.
-    pub(crate) fn read(&mut self, line: &[u8], event: u64, outcome: &mut LineOutcome) {
-        self.reader.read(&self.plan.rules, line, event, outcome);
-    }
-
-    /// What the last line means for correlations.
-    pub(crate) fn facts_read(&mut self) -> &mut Facts {
+    /// Scans and matches one line; what it means for correlations comes back whole, wherever it may go.
+    pub(crate) fn facts_of(&mut self, line: &[u8], event: u64, outcome: &mut LineOutcome) -> &mut Facts {
+        self.reader.read(&self.plan.rules, line, event, &|_, _, _| true, outcome);
         self.reader.facts()
     }
 

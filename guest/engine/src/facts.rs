@@ -6,8 +6,9 @@
 use crate::correlate::{Carried, Entry, EventId, Fact, Lists, Origin, Texts, Values, put_list};
 use crate::line::correlation;
 use crate::matcher::Matcher;
+use crate::wire::put_varint;
 use core::ops::Range;
-use tripwasm_plan::{Correlation, FieldId, Logic, Onward, Reads, Rule, RuleIndex, Timestamp};
+use tripwasm_plan::{Correlation, FieldId, Logic, Onward, Reads, Rule, RuleIndex, Source, Timestamp};
 
 /// Per rule, the correlations that refer to it and the number of the reference.
 #[derive(Debug, Clone)]
@@ -29,6 +30,17 @@ struct Made {
     correlation: RuleIndex,
     group: Range<usize>,
     entry: Entry,
+}
+
+/// Whether the values of an event of this time are worth reading, for a correlation and group.
+pub(crate) type Wants<'w> = dyn Fn(RuleIndex, &[u8], Timestamp) -> bool + 'w;
+
+/// The correlations that refer to a rule that matched.
+pub(crate) struct Referring<'r> {
+    pub(crate) rules: &'r [Rule],
+    /// With the number of the reference.
+    pub(crate) consumers: &'r [(RuleIndex, usize)],
+    pub(crate) wants: &'r Wants<'r>,
 }
 
 /// What every fact of an event has.
@@ -53,6 +65,10 @@ impl Consumers {
         }
         Consumers(consumers)
     }
+
+    pub(crate) fn of(&self, rule: usize) -> &[(RuleIndex, usize)] {
+        self.0.get(rule).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Facts {
@@ -65,14 +81,12 @@ impl Facts {
     pub(crate) fn add(
         &mut self,
         matcher: &mut Matcher<'_>,
-        rules: &[Rule],
-        consumers: &Consumers,
-        rule: usize,
+        referring: &Referring<'_>,
         of: Occurrence<'_>,
         ungrouped: &mut Vec<RuleIndex>,
     ) {
-        for &(index, number) in consumers.0.get(rule).into_iter().flatten() {
-            match self.make(matcher, rules, index, number, of) {
+        for &(index, number) in referring.consumers {
+            match self.make(matcher, referring, (index, number), of) {
                 Some(made) => self.put(made),
                 None => ungrouped.push(index),
             }
@@ -114,9 +128,8 @@ impl Facts {
     fn make(
         &mut self,
         matcher: &mut Matcher<'_>,
-        rules: &[Rule],
-        index: RuleIndex,
-        number: usize,
+        &Referring { rules, wants, .. }: &Referring<'_>,
+        (index, number): (RuleIndex, usize),
         of: Occurrence<'_>,
     ) -> Option<Made> {
         let time = of.time?;
@@ -127,15 +140,30 @@ impl Facts {
             self.groups.truncate(start);
             return None;
         }
-        let values = self.values(matcher, &source.reads, correlation);
-        let mut above = |(reads, onward): (&Reads, &Onward)| {
-            self.carried(matcher, reads, self::correlation(rules, onward.correlation)?)
+        let group = start..self.groups.len();
+        let (values, onward) = match wants(index, self.groups.get(group.clone()).unwrap_or_default(), time) {
+            true => self.read(matcher, rules, source, correlation),
+            false => Default::default(),
         };
-        let onward = source.onward.iter().zip(&correlation.onward).map(&mut above).collect();
         let sources = u32::try_from(number).ok().and_then(|number| 1u32.checked_shl(number)).unwrap_or(0);
         let event_id = (!of.id.is_empty()).then(|| EventId::new(of.id));
         let entry = Entry { time, event_id, event: of.event, sources, origin: Origin::Event, values, onward };
-        Some(Made { correlation: index, group: start..self.groups.len(), entry })
+        Some(Made { correlation: index, group, entry })
+    }
+
+    /// What is read of an event for a correlation, and for those above it.
+    fn read(
+        &mut self,
+        matcher: &mut Matcher<'_>,
+        rules: &[Rule],
+        source: &Source,
+        own: &Correlation,
+    ) -> (Values, Vec<Option<Carried>>) {
+        let values = self.values(matcher, &source.reads, own);
+        let above = |(reads, onward): (&Reads, &Onward)| {
+            self.carried(matcher, reads, correlation(rules, onward.correlation)?)
+        };
+        (values, source.onward.iter().zip(&own.onward).map(above).collect())
     }
 
     /// What is read of an event for a correlation above; none if it joins no group there.
@@ -155,11 +183,19 @@ impl Facts {
             (true, [field, ..]) => (None, matcher.number(*field)),
             (false, fields) => (self.texts(matcher, fields), None),
         };
+        Values { tuple, number, observed: self.lists(matcher, &reads.observed) }
+    }
+
+    fn lists(&mut self, matcher: &mut Matcher<'_>, fields: &[FieldId]) -> Lists {
+        if fields.is_empty() {
+            return Lists::default();
+        }
         self.values.clear();
-        for &field in &reads.observed {
+        put_varint(&mut self.values, fields.len() as u64);
+        for &field in fields {
             put_list(&mut self.values, |put| matcher.each_text(field, put));
         }
-        Values { tuple, number, observed: Lists::of_bytes(reads.observed.len(), &self.values) }
+        Lists::of_bytes(&self.values)
     }
 
     fn texts(&mut self, matcher: &mut Matcher<'_>, fields: &[FieldId]) -> Option<Texts> {

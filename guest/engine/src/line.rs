@@ -1,6 +1,6 @@
 //! One line: scanned, matched, and cut into facts.
 
-use crate::facts::{Consumers, Facts, Occurrence};
+use crate::facts::{Consumers, Facts, Occurrence, Referring, Wants};
 use crate::finding::{Alert, Reason};
 use crate::matcher::{CompileError, Compiled, Matcher, Scratch};
 use crate::scan::Scanner;
@@ -76,7 +76,14 @@ impl LineReader {
     }
 
     /// Scans and matches one line, and cuts it into facts.
-    pub(crate) fn read(&mut self, rules: &[Rule], line: &[u8], event: u64, outcome: &mut LineOutcome) {
+    pub(crate) fn read(
+        &mut self,
+        rules: &[Rule],
+        line: &[u8],
+        event: u64,
+        wants: &Wants<'_>,
+        outcome: &mut LineOutcome,
+    ) {
         self.facts.clear();
         let text = match self.scanner.read(&self.compiled.trie, line) {
             Ok(text) => text,
@@ -113,7 +120,8 @@ impl LineReader {
                 outcome.reported.push(RuleIndex(index as u32));
             }
             let of = Occurrence { event, time: outcome.time, id: &outcome.event_id };
-            self.facts.add(&mut matcher, rules, &self.consumers, index, of, &mut outcome.ungrouped);
+            let referring = Referring { rules, consumers: self.consumers.of(index), wants };
+            self.facts.add(&mut matcher, &referring, of, &mut outcome.ungrouped);
         }
     }
 

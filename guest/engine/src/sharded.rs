@@ -24,9 +24,8 @@ impl Detector {
         let mut outcome = LineOutcome::default();
         for (event, (line, _)) in (first_event..).zip(Lines::new(events)) {
             outcome.clear();
-            self.read(line, event, &mut outcome);
+            facts.extend(self.facts_of(line, event, &mut outcome).drain_whole());
             self.count(&outcome);
-            facts.extend(self.facts_read().drain_whole());
         }
         facts
     }

@@ -1,6 +1,6 @@
 //! Event ids, kept small: CloudTrail's are UUIDs, of which a correlation may hold millions.
 
-use crate::id::hexadecimal;
+use crate::id::{eight_digits, four_bytes};
 use crate::wire::{Reader, Wire, put_text};
 
 /// An event's id.
@@ -21,8 +21,8 @@ pub(super) enum IdForm {
 
 /// Where the hyphens of a UUID's text stand.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-/// Where the two digits of each byte stand.
-const DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+/// Where the digits of four bytes stand: four, and four more.
+const HALVES: [[usize; 2]; 4] = [[0, 4], [9, 14], [19, 24], [28, 32]];
 const UUID_CHARACTERS: usize = 36;
 
 impl EventId {
@@ -131,45 +131,25 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
         return None;
     }
     let mut bytes = [0; 16];
-    for (four, digits) in bytes.chunks_exact_mut(4).zip(digits_of(text)) {
-        four.copy_from_slice(&four_bytes(digits)?.to_be_bytes());
+    for (four, [one, other]) in bytes.chunks_exact_mut(4).zip(HALVES) {
+        let mut eight = [0; 8];
+        let (left, right) = eight.split_at_mut(4);
+        left.copy_from_slice(text.get(one..one + 4)?);
+        right.copy_from_slice(text.get(other..other + 4)?);
+        four.copy_from_slice(&four_bytes(eight)?);
     }
     Some(bytes)
-}
-
-/// The 32 digits, eight in a word.
-fn digits_of(text: &[u8; UUID_CHARACTERS]) -> [u64; 4] {
-    let word = |at: usize| {
-        text.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map_or(0, u64::from_be_bytes)
-    };
-    let half =
-        |at: usize| text.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes);
-    let two = |one: usize, other: usize| u64::from(half(one)) << 32 | u64::from(half(other));
-    [word(0), two(9, 14), two(19, 24), word(28)]
-}
-
-/// What eight hexadecimal digits in lower case stand for.
-fn four_bytes(digits: u64) -> Option<u32> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const LETTER: u64 = (b'a' - b'0' - 10) as u64;
-    let letters = digits >> 6 & ONES;
-    // No byte carries into the next: each value is at most 15 + 9.
-    let values = (digits & ONES * 0xf) + letters * 9;
-    let of_letters = (values + ONES * 6) >> 4 & ONES;
-    if values & ONES * 0xf0 != 0 || values + ONES * u64::from(b'0') + of_letters * LETTER != digits {
-        return None;
-    }
-    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
-    Some((fours | fours >> 16) as u32)
 }
 
 /// Hexadecimal digits and hyphens.
 fn uuid_text(bytes: &[u8; 16]) -> [u8; UUID_CHARACTERS] {
     let mut text = [b'-'; UUID_CHARACTERS];
-    for (byte, at) in bytes.iter().zip(DIGITS) {
-        if let Some([high, low]) = text.get_mut(at..at + 2) {
-            (*high, *low) = (hexadecimal(byte >> 4), hexadecimal(byte & 0xf));
+    for (four, halves) in bytes.chunks_exact(4).zip(HALVES) {
+        let eight = eight_digits(four);
+        for (half, at) in eight.chunks_exact(4).zip(halves) {
+            if let Some(place) = text.get_mut(at..at + 4) {
+                place.copy_from_slice(half);
+            }
         }
     }
     text
@@ -189,20 +169,6 @@ mod tests {
             let id = EventId::new(text);
             assert_eq!(id.to_string(), *text);
             assert_eq!(matches!(id, EventId::Uuid(_)), UUIDS.contains(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn every_digit_is_told_from_other_bytes() {
-        for byte in 0..=u8::MAX {
-            for at in 0..8 {
-                let mut eight = *b"09af0000";
-                eight[at] = byte;
-                let plain = (byte < 128).then(|| core::str::from_utf8(&eight).unwrap());
-                let is_lower = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-                let expected = plain.filter(|_| is_lower).and_then(|text| u32::from_str_radix(text, 16).ok());
-                assert_eq!(super::four_bytes(u64::from_be_bytes(eight)), expected, "{byte} at {at}");
-            }
         }
     }
 

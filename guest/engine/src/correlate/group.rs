@@ -1,5 +1,7 @@
 //! One group of one correlation: what is settled, what is pending, and the alerts announced.
 
+mod early;
+
 use super::fact::Firing;
 use super::key::key_values;
 use super::machine::{Lost, Machine, sooner};
@@ -9,7 +11,7 @@ use super::spec::Spec;
 use super::{Entry, Origin, weight};
 use crate::alert_id;
 use crate::finding::{Alert, AlertState};
-use crate::limits::PENDING_EVENTS_MAX;
+use crate::limits::{PENDING_EVENTS_MAX, SILENT_WAIT_MS};
 use crate::wire::{Reader, Wire, put_varint};
 use std::collections::VecDeque;
 use tripwasm_plan::{Duplicates, Timestamp, Window};
@@ -42,6 +44,14 @@ pub(super) enum Arrival {
     Duplicate,
     /// Too many events are pending.
     Refused,
+}
+
+/// Under what an event arrives.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances {
+    pub(super) duplicates: Duplicates,
+    /// The watermark.
+    pub(super) reached: Option<Timestamp>,
 }
 
 /// What a group has to say.
@@ -122,10 +132,14 @@ impl Group {
         terms: Terms<'_>,
         key: &[u8],
         entry: Entry,
-        duplicates: Duplicates,
+        circumstances: Circumstances,
         out: &mut Outbox,
     ) -> Arrival {
+        let Circumstances { duplicates, reached } = circumstances;
         let event = entry.event;
+        if let Some(reached) = reached {
+            self.settle_silent(terms.spec, reached);
+        }
         let is_last = self.pending.back().is_none_or(|last| last.order() < entry.order());
         let at = match is_last {
             true => self.pending.len(),
@@ -149,7 +163,10 @@ impl Group {
             // Most groups wait for one event only.
             self.pending.reserve_exact(1);
         }
-        self.pending.insert(at, entry);
+        match at == self.pending.len() {
+            true => self.pending.push_back(entry),
+            false => self.pending.insert(at, entry),
+        }
         match notice::prospect(terms, &self.settled, &self.pending, &self.notices, at) {
             Prospect::Nothing => self.tail = None,
             Prospect::Sighting => self.sight(terms, key, at, out),
@@ -161,6 +178,7 @@ impl Group {
 
     /// Settles what is behind the watermark; what it comes to goes out.
     pub(super) fn settle(&mut self, terms: Terms<'_>, key: &[u8], watermark: Timestamp, out: &mut Outbox) {
+        self.settle_silent(terms.spec, watermark);
         let count = self.pending.partition_point(|entry| entry.time < watermark);
         let notices = &mut self.notices;
         let mut sink = |signal: Signal<'_>| match signal {
@@ -194,6 +212,25 @@ impl Group {
         self.notices.withdraw(watermark, self.settled.open_start(), &mut out.alerts);
     }
 
+    /// Settles events of a first-seen group that say nothing, for the group was seen before them.
+    fn settle_silent(&mut self, spec: &Spec, watermark: Timestamp) {
+        if !spec.is_first_seen() {
+            return;
+        }
+        while let Some(first) = self.pending.front()
+            && first.time < watermark
+            && !spec.is_new(self.settled.last_seen(), first.time)
+        {
+            self.settled.learn(first.time);
+            self.pending_bytes -= first.bytes();
+            self.pending.pop_front();
+        }
+        if self.pending.is_empty() {
+            self.tail = None;
+            self.unseen = 0;
+        }
+    }
+
     /// Ends everything at once, because the group has to go: alerts that were announced close as they are, and say that
     /// they may lack events.
     pub(super) fn give_up(&mut self, terms: Terms<'_>, key: &[u8], out: &mut Outbox) {
@@ -213,13 +250,38 @@ impl Group {
         self.tail = None;
     }
 
+    /// When a first-seen group was last seen before this time, as far as is known.
+    pub(super) fn seen_before(&self, time: Timestamp) -> Option<Timestamp> {
+        let is_last = self.pending.back().is_some_and(|last| last.time < time);
+        let behind = match is_last {
+            true => self.pending.len(),
+            false => self.pending.partition_point(|entry| entry.time < time),
+        };
+        let before = behind.checked_sub(1).and_then(|at| self.pending.get(at));
+        self.settled.last_seen().max(before.map(|entry| entry.time))
+    }
+
     /// When there is something to do, at the latest.
     pub(super) fn deadline(&self, spec: &Spec) -> Option<Timestamp> {
-        let first = self.pending.front().map(|entry| first_due(spec, entry.time));
-        // Then the group can be packed.
-        let last = self.pending.back().map(|entry| entry.time.saturating_add(1));
+        let (first, last) = match (self.pending.front(), self.pending.back()) {
+            (Some(first), Some(last)) if self.is_silent(spec, first.time, last.time) => {
+                (Some(first.time.saturating_add(SILENT_WAIT_MS)), None)
+            }
+            // Behind the last one the group can be packed.
+            (first, last) => {
+                let last = last.map(|entry| entry.time.saturating_add(1));
+                (first.map(|entry| first_due(spec, entry.time)), last)
+            }
+        };
         let announced = self.notices.earliest().map(|at| at.saturating_add(1));
         sooner(sooner(first, last), sooner(announced, self.settled.deadline(spec)))
+    }
+
+    /// Whether a first-seen group, which is busy, is new at no pending event, the first and last of which have these times.
+    fn is_silent(&self, spec: &Spec, first: Timestamp, last: Timestamp) -> bool {
+        let seen = self.settled.last_seen();
+        let is_busy = spec.is_first_seen() && self.pending.len() > 1;
+        is_busy && seen.is_some() && !spec.is_new(seen, first) && !spec.is_new(seen, last)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -254,8 +316,9 @@ impl Group {
 
     /// Where the same event stands already, through another source or because it was fed twice.
     fn same_event(&self, spec: &Spec, at: usize, entry: &Entry) -> Option<usize> {
-        // What one event brings to a correlation over detections alone comes united.
-        if spec.correlation.level == 0 {
+        // What one event brings to a correlation over detections alone comes united. Of a first-seen group values may be
+        // missing.
+        if spec.correlation.level == 0 && !spec.is_first_seen() {
             return self.pending.get(at).filter(|other| *other == entry).map(|_| at);
         }
         self.like(at, entry).find(|(_, other)| other.event == entry.event).map(|(at, _)| at)
@@ -284,77 +347,6 @@ impl Group {
         self.tail = None;
         self.look_again(terms, key, event, out);
         Arrival::Entered
-    }
-
-    /// Tells of the group's first event for a while, whatever comes later.
-    fn sight(&mut self, terms: Terms<'_>, key: &[u8], at: usize, out: &mut Outbox) {
-        self.tail = None;
-        let Some(entry) = self.pending.get(at) else { return };
-        let slice = std::slice::from_ref(entry);
-        let opened = self.opened(terms, key, &mut Machine::new(terms.spec, self.settled.lost()), &[slice]);
-        self.announce(opened, entry.event, out);
-    }
-
-    /// Looks at the last pending event, which follows all that `tail` has seen.
-    fn look_on(&mut self, terms: Terms<'_>, key: &[u8], event: u64, out: &mut Outbox) {
-        let (Some(mut tail), Some(last)) = (self.tail.take(), self.pending.back()) else { return };
-        let opened = self.opened(terms, key, &mut tail, &[std::slice::from_ref(last)]);
-        self.tail = Some(tail);
-        self.announce(opened, event, out);
-    }
-
-    /// Looks at the pending events anew, in order, where that can open an alert and is not too much work.
-    fn look_again(&mut self, terms: Terms<'_>, key: &[u8], event: u64, out: &mut Outbox) {
-        let may_open = self.settled.count() + self.pending.len() >= terms.spec.events_min;
-        if !terms.spec.rule.reported || !may_open {
-            self.tail = None;
-            return;
-        }
-        self.unseen += 1;
-        let is_due = self.unseen as usize * PENDING_REPLAYED_MAX >= self.pending.len() * 16;
-        if self.pending.len() > PENDING_REPLAYED_MAX && !is_due {
-            return;
-        }
-        self.unseen = 0;
-        let mut tail = self.settled.clone();
-        self.pending.make_contiguous();
-        let (pending, _) = self.pending.as_slices();
-        let slices: Vec<&[Entry]> = pending.chunk_by(|one, other| one.time == other.time).collect();
-        let opened = self.opened(terms, key, &mut tail, &slices);
-        self.tail = Some(tail);
-        self.announce(opened, event, out);
-    }
-
-    /// Alerts that open at these events and were not told yet, each with the time at which it does.
-    fn opened(
-        &self,
-        terms: Terms<'_>,
-        key: &[u8],
-        machine: &mut Machine,
-        slices: &[&[Entry]],
-    ) -> Vec<(Timestamp, Alert)> {
-        let going_on = self.settled.open_start();
-        let mut opened = Vec::new();
-        for slice in slices {
-            machine.step(terms, slice, &mut |signal| match signal {
-                Signal::Window(Phase::Opened, view)
-                    if going_on != Some(view.start) && !self.notices.has(view.start) =>
-                {
-                    opened.push((view.at, alert(terms.spec, key, view, Phase::Opened)));
-                }
-                _ => {}
-            });
-        }
-        opened
-    }
-
-    fn announce(&mut self, opened: Vec<(Timestamp, Alert)>, event: u64, out: &mut Outbox) {
-        for (at, mut alert) in opened {
-            alert.opened_by = Some(event);
-            if self.notices.put(at, &alert) {
-                out.alerts.push(alert);
-            }
-        }
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) use watermark::Watermark;
 
 use crate::finding::Alert;
 use crate::order::sort_by;
-use group::{Arrival, Outbox};
+use group::{Arrival, Circumstances, Outbox};
 use machine::Lost;
 use recent::Recent;
 use signal::Terms;
@@ -123,8 +123,28 @@ impl Correlator {
         Correlator { levels, ledger: Ledger::new(cells.len()), cells, next_due: Timestamp::MAX }
     }
 
-    /// Takes in a fact, its group as [`Texts`] are; alerts that it opens go out.
+    /// Whether what is read of an event can come to matter for a group, which stands there as [`Texts`] do. A first-seen
+    /// group needs no more than the time of an event that is not its first one for a while.
+    pub(crate) fn wants_values(&self, correlation: RuleIndex, group: &[u8], time: Timestamp) -> bool {
+        let Some(Some(cell)) = self.cells.get(correlation.0 as usize) else { return false };
+        !cell.spec.is_first_seen() || cell.spec.is_new(cell.store.seen_before(key_of(group), time), time)
+    }
+
+    /// Takes in a fact as [`Correlator::enter`] does, and keeps the bound.
     pub(crate) fn feed(
+        &mut self,
+        correlation: RuleIndex,
+        group: &[u8],
+        entry: Entry,
+        settings: &Settings,
+        out: &mut Outcome,
+    ) {
+        self.enter(correlation, group, entry, settings, out);
+        self.keep_bound(settings, out);
+    }
+
+    /// Takes in a fact, its group as [`Texts`] are; alerts that it opens go out.
+    pub(crate) fn enter(
         &mut self,
         correlation: RuleIndex,
         group: &[u8],
@@ -145,10 +165,10 @@ impl Correlator {
         let terms = terms(spec, *began, settings);
         let before = store.bytes();
         let slot = store.find_or_add(spec, key_of(group), *given_up);
+        let circumstances = Circumstances { duplicates: settings.duplicates, reached };
         let mut outbox = Outbox::default();
-        let arrival = store.visit(spec, slot, |key, group| {
-            group.arrive(terms, key, entry, settings.duplicates, &mut outbox)
-        });
+        let arrival =
+            store.visit(spec, slot, |key, group| group.arrive(terms, key, entry, circumstances, &mut outbox));
         match arrival {
             Some(Arrival::Entered) => store.note_event(slot, time),
             Some(Arrival::Duplicate) => self.ledger.of(index).duplicate += 1,
@@ -157,7 +177,6 @@ impl Correlator {
         self.ledger.bytes = self.ledger.bytes - before + store.bytes();
         self.next_due = self.next_due.min(store.next_due().unwrap_or(Timestamp::MAX));
         out.alerts.append(&mut outbox.alerts);
-        self.keep_bound(settings, out);
     }
 
     /// Closes what ends by the watermark, on every level.
@@ -277,7 +296,7 @@ impl Correlator {
 
     /// Beyond the bound, gives up groups until a sixteenth of it is free again: of the correlation that takes the most, the
     /// least useful. So a flood of keys in one rule costs no other rule a window.
-    fn keep_bound(&mut self, settings: &Settings, out: &mut Outcome) {
+    pub(crate) fn keep_bound(&mut self, settings: &Settings, out: &mut Outcome) {
         if self.ledger.bytes <= settings.state_bytes_max {
             return;
         }

@@ -76,6 +76,10 @@ impl Spec {
         }
     }
 
+    pub(super) fn is_first_seen(&self) -> bool {
+        matches!(self.correlation.window, Window::FirstSeen { .. })
+    }
+
     /// How long a first-seen group is remembered; none is for ever.
     pub(super) fn forget(&self) -> Option<Timestamp> {
         match self.correlation.window {

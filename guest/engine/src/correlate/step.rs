@@ -1,6 +1,6 @@
 //! A pure step of one group, whose state a cluster's engine keeps.
 
-use super::group::{Group, Outbox};
+use super::group::{Circumstances, Group, Outbox};
 use super::key::Key;
 use super::{Correlator, Fact, FactError, terms};
 use crate::finding::Alert;
@@ -75,7 +75,8 @@ impl Correlator {
             let time = fact.entry.time;
             began = Some(began.map_or(time, |began| began.min(time)));
             let terms = terms(spec, began, settings);
-            group.arrive(terms, key.bytes(), fact.entry, settings.duplicates, &mut out);
+            let circumstances = Circumstances { duplicates: settings.duplicates, reached: before };
+            group.arrive(terms, key.bytes(), fact.entry, circumstances, &mut out);
         }
         let reached = before.map_or(watermark, |before| before.max(watermark));
         group.settle(terms(spec, began, settings), key.bytes(), reached, &mut out);

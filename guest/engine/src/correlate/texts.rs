@@ -35,15 +35,9 @@ impl Texts {
 }
 
 impl Lists {
-    /// Of so many lists, each of which [`put_list`] wrote.
-    pub(crate) fn of_bytes(lists: usize, bytes: &[u8]) -> Lists {
-        if lists == 0 {
-            return Lists::default();
-        }
-        let mut all = Vec::with_capacity(bytes.len() + 1);
-        put_varint(&mut all, lists as u64);
-        all.extend_from_slice(bytes);
-        Lists(all.into())
+    /// Of the number of lists, which is not 0, and those behind it as [`put_list`] wrote them.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Lists {
+        Lists(bytes.into())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -134,11 +128,15 @@ impl Wire for Lists {
 
     fn read(from: &mut Reader<'_>) -> Option<Lists> {
         let lists = from.length()?;
+        if lists == 0 {
+            return Some(Lists::default());
+        }
         let mut bytes = Vec::new();
+        put_varint(&mut bytes, lists as u64);
         for _ in 0..lists {
             copy_list(from, &mut bytes)?;
         }
-        Some(Lists::of_bytes(lists, &bytes))
+        Some(Lists(bytes.into()))
     }
 }
 
@@ -199,11 +197,13 @@ mod tests {
     use super::*;
 
     fn lists(of: &[&[&str]]) -> Lists {
+        let Some(number) = (!of.is_empty()).then_some(of.len()) else { return Lists::default() };
         let mut bytes = Vec::new();
+        put_varint(&mut bytes, number as u64);
         for texts in of {
             put_list(&mut bytes, |put| texts.iter().for_each(|text| put(text)));
         }
-        Lists::of_bytes(of.len(), &bytes)
+        Lists::of_bytes(&bytes)
     }
 
     #[test]
