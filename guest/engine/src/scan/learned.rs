@@ -203,6 +203,12 @@ impl Learned {
         self.gaps.len() > LEARNED_GAPS_MAX || items > LEARNED_ITEMS_MAX
     }
 
+    /// How many gaps are kept.
+    #[cfg(test)]
+    pub(super) fn gaps(&self) -> usize {
+        self.gaps.len()
+    }
+
     #[inline(always)]
     pub(super) fn gap(&self, gap: GapId) -> Option<&Gap> {
         self.gaps.get(gap as usize)
