@@ -159,17 +159,43 @@ fn what_was_learned_is_bounded_and_forgotten() {
     let trie = wanted();
     let mut reader = Reader::default();
     let usual = shifted(3, "");
+    let unusual = |round: usize| {
+        let members: Vec<String> = (0..300).map(|number| format!("\"k{round}_{number}\":\"v\"")).collect();
+        format!("{{{}}}", members.join(","))
+    };
     let mut counts = Vec::new();
-    for round in 0..60 {
-        let members: Vec<String> =
-            (0..200).map(|number| format!("\"k{round}_{number}\":\"v\",\"n\":{number}")).collect();
-        let batch = format!("{usual}\n{{{}}}\n{usual}", members.join(","));
-        check(&mut reader, &trie, batch.as_bytes());
+    for round in 0..40 {
+        check(&mut reader, &trie, format!("{usual}\n{}\n{usual}", unusual(round)).as_bytes());
+        // Each event allows another gap.
+        for _ in 0..150 {
+            reader.scanner.walk(
+                &mut reader.learned,
+                &trie,
+                &mut Batch::new(usual.as_bytes(), MarkMemory::default()).marks,
+                0,
+            );
+        }
         assert!(check(&mut reader, &trie, usual.as_bytes()));
         counts.push(reader.learned.gaps());
     }
     assert!(counts.iter().all(|&count| count <= LEARNED_GAPS_MAX + 1), "{counts:?}");
     assert!(counts.windows(2).any(|pair| pair[1] < pair[0]), "nothing was forgotten: {counts:?}");
+}
+
+/// Events that are never alike cost no more than reading them token by token does.
+#[test]
+fn learning_stops_where_events_are_never_alike() {
+    let trie = wanted();
+    let mut reader = Reader::default();
+    let event = |number: usize| {
+        let members: Vec<String> = (0..20).map(|member| format!("\"k{number}_{member}\":\"v\"")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    for number in 0..LEARNED_GAPS_MAX / 10 {
+        check(&mut reader, &trie, event(number).as_bytes());
+    }
+    assert!(!check(&mut reader, &trie, event(LEARNED_GAPS_MAX).as_bytes()), "it was learned");
+    assert!(reader.learned.gaps() <= LEARNED_GAPS_MAX + 1);
 }
 
 /// Where events end, and what stands behind them, whatever was learned before.
