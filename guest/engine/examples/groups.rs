@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 
 use std::time::{Duration, Instant};
-use tripwasm_engine::{Detector, Entry, EventId, Fact, Origin, Values};
+use tripwasm_engine::{Detector, Entry, EventId, Fact, Lists, Origin, Values};
 use tripwasm_plan::{
     Action, Comparison, Condition, Correlation, Decimal, Field, FieldId, FieldSource, Logic, Measure,
     Operator, Order, Plan, Reads, Rule, RuleIndex, Settings, Source, Window,
@@ -145,7 +145,7 @@ fn fact(time: i64, event: u64, group: u64) -> Fact {
     let mixed = u128::from(event + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     Fact {
         correlation: RuleIndex(1),
-        group: vec![format!("arn:aws:iam::1:u/{group:07}")],
+        group: [format!("arn:aws:iam::1:u/{group:07}")].into_iter().collect(),
         entry: Entry {
             time,
             event_id: Some(EventId::Uuid(mixed.to_le_bytes())),
@@ -153,9 +153,9 @@ fn fact(time: i64, event: u64, group: u64) -> Fact {
             sources: 1,
             origin: Origin::Event,
             values: Values {
-                tuple: Some(vec![format!("value-{}", event % 7)]),
+                tuple: Some([format!("value-{}", event % 7)].into_iter().collect()),
                 number: Some(Decimal::whole(event % 100)),
-                observed: vec![],
+                observed: Lists::default(),
             },
             onward: vec![],
         },

@@ -1,8 +1,9 @@
 //! One rule set and its state, fed batch by batch.
 
 use crate::correlate::{
-    Correlator, CorrelatorState, Eviction, Fact, LostState, Outcome, RuleStatistics, Watermark,
+    Correlator, CorrelatorState, Eviction, LostState, Outcome, RuleStatistics, Watermark,
 };
+use crate::facts::Facts;
 use crate::finding::{Alert, FlatMatch, Match, Remark};
 use crate::line::{LineOutcome, LineReader, correlation};
 use crate::matcher::{CompileError, check_plan};
@@ -63,7 +64,7 @@ impl Report {
             return;
         }
         let id_start = self.texts_end();
-        self.texts.push_str(&outcome.id);
+        self.texts.push_str(&outcome.event_id);
         let id_end = self.texts_end();
         let time = outcome.time;
         let matched = outcome.reported.iter();
@@ -292,13 +293,17 @@ impl Detector {
         let mut outcome = LineOutcome::default();
         self.for_each_line(events, 0, |detector, line, event| {
             outcome.clear();
-            let facts = detector.facts_of(line, event, &mut outcome);
+            detector.reader.read(&detector.plan.rules, line, event, &|_, _, _| false, &mut outcome);
             lesson.remarks.extend(outcome.remarks.iter().map(|&reason| Remark { event, reason }));
-            let facts: Vec<&Fact> =
-                facts.iter().filter(|fact| detector.is_first_seen(fact.correlation)).collect();
+            let mut is_learned = false;
             let mut out = Outcome::default();
-            facts.iter().for_each(|fact| detector.correlator.learn(fact, &detector.settings, &mut out));
-            lesson.learned += u64::from(!facts.is_empty());
+            for (index, group, entry) in detector.reader.facts().drain() {
+                if is_first_seen(&detector.plan.rules, index) {
+                    detector.correlator.learn(index, group, entry.time, &detector.settings, &mut out);
+                    is_learned = true;
+                }
+            }
+            lesson.learned += u64::from(is_learned);
         });
         lesson
     }
@@ -335,11 +340,15 @@ impl Detector {
         outcome.clear();
         self.events += 1;
         let mut out = Outcome { alerts: std::mem::take(&mut outcome.alerts), facts: Vec::new() };
-        let facts = self.facts_of(line, event, outcome);
+        let correlator = &self.correlator;
+        let wants = |index, group: &_, time| correlator.wants_values(index, group, time);
+        self.reader.read(&self.plan.rules, line, event, &wants, outcome);
         self.count(outcome);
-        for fact in facts {
-            self.correlator.feed(fact, &self.settings, &mut out);
+        for (index, group, entry) in self.reader.facts().drain() {
+            self.correlator.enter(index, group, entry, &self.settings, &mut out);
         }
+        // Behind all of them: what was not read of one event must not be missed because another made room.
+        self.correlator.keep_bound(&self.settings, &mut out);
         if let Some(time) = outcome.time {
             self.watermark.observe(time, now, self.lateness());
             self.advance(&mut out);
@@ -361,14 +370,10 @@ impl Detector {
         self.correlator.advance(watermark, &self.settings, out);
     }
 
-    fn is_first_seen(&self, index: RuleIndex) -> bool {
-        correlation(&self.plan.rules, index)
-            .is_some_and(|correlation| matches!(correlation.window, Window::FirstSeen { .. }))
-    }
-
-    /// Matches the line that was scanned last; what it means for correlations comes back as facts.
-    pub(crate) fn facts_of(&mut self, line: Line<'_>, event: u64, outcome: &mut LineOutcome) -> Vec<Fact> {
-        self.reader.facts_of(&self.plan.rules, line, event, outcome)
+    /// Matches the line that was scanned last; what it means for correlations comes back whole, wherever it may go.
+    pub(crate) fn facts_of(&mut self, line: Line<'_>, event: u64, outcome: &mut LineOutcome) -> &mut Facts {
+        self.reader.read(&self.plan.rules, line, event, &|_, _, _| true, outcome);
+        self.reader.facts()
     }
 
     /// The top-level keys of the last line that ours must not meet.
@@ -379,4 +384,9 @@ impl Detector {
     fn lateness(&self) -> Timestamp {
         Timestamp::try_from(self.settings.lateness_ms).unwrap_or(Timestamp::MAX)
     }
+}
+
+fn is_first_seen(rules: &[Rule], index: RuleIndex) -> bool {
+    correlation(rules, index)
+        .is_some_and(|correlation| matches!(correlation.window, Window::FirstSeen { .. }))
 }

@@ -6,6 +6,7 @@
 
 mod correlate;
 mod detector;
+mod facts;
 pub mod finding;
 mod id;
 pub mod limits;
@@ -20,7 +21,8 @@ mod tag;
 mod wire;
 
 pub use correlate::{
-    Carried, Entry, EventId, Eviction, Fact, FactError, LostState, Origin, RuleStatistics, Step, Values,
+    Carried, Entry, EventId, Eviction, Fact, FactError, Lists, LostState, Origin, RuleStatistics, Step,
+    Texts, Values,
 };
 pub use detector::{AlreadyRunning, Changes, Detector, Lesson, Report, Statistics, Verdict, VerdictAction};
 pub use id::alert_id;

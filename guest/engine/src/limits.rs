@@ -25,6 +25,10 @@ pub const EVICTIONS_TOLD_MAX: usize = 100;
 /// refused and counted, and alerts over that time say that they are not exact.
 pub const PENDING_EVENTS_MAX: usize = 1 << 18;
 
+/// Several events of a first-seen group that say nothing wait so long behind the watermark for the next one, with which they
+/// are settled: a busy group stays laid out. Against the usual lateness state grows by a twentieth at most.
+pub const SILENT_WAIT_MS: i64 = 60 * 1000;
+
 /// Events behind the watermark that a sliding window keeps in order to list and count them when an alert begins, where
 /// the threshold does not bound them. Beyond, the first ones go and alerts that should have counted them say so.
 pub const WINDOW_EVENTS_MAX: usize = 4096;

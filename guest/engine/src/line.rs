@@ -1,23 +1,24 @@
 //! One line: scanned, matched, and cut into facts.
 
-use crate::correlate::{Carried, Entry, EventId, Fact, Origin, Values};
+use crate::facts::{Consumers, Facts, Occurrence, Referring, Wants};
 use crate::finding::{Alert, Reason};
 use crate::matcher::{CompileError, Compiled, Decisions, Matcher, Scratch};
 use crate::scan::{Batch, Learned, Line, MarkMemory, Scanner};
-use tripwasm_plan::{Action, Correlation, Logic, Onward, Plan, Reads, Rule, RuleIndex, Timestamp};
+use tripwasm_plan::{Action, Correlation, Logic, Plan, Rule, RuleIndex, Timestamp};
 
 /// The stateless half: finds what a line matches and what it means for correlations.
 #[derive(Debug, Clone)]
 pub(crate) struct LineReader {
     compiled: Compiled,
-    /// Per rule, the correlations that refer to it and the number of the reference.
-    consumers: Vec<Vec<(RuleIndex, usize)>>,
+    consumers: Consumers,
     scanner: Scanner,
     learned: Learned,
     /// Memory of the batch before.
     memory: MarkMemory,
     scratch: Scratch,
     decisions: Decisions,
+    /// Of the last line.
+    facts: Facts,
 }
 
 /// What one line gave; reused from line to line.
@@ -34,10 +35,8 @@ pub(crate) struct LineOutcome {
     /// Correlations of which the event joins no group.
     pub(crate) ungrouped: Vec<RuleIndex>,
     pub(crate) time: Option<Timestamp>,
-    /// The event's id; empty if it has none, or if nothing matched.
-    pub(crate) id: String,
-    /// The same for correlations; none if none refers to what matched.
-    pub(crate) event_id: Option<String>,
+    /// Of an event that a rule matched; empty if it has none.
+    pub(crate) event_id: String,
 }
 
 impl LineOutcome {
@@ -55,8 +54,7 @@ impl LineOutcome {
         self.matched.clear();
         self.ungrouped.clear();
         self.time = None;
-        self.id.clear();
-        self.event_id = None;
+        self.event_id.clear();
     }
 }
 
@@ -64,23 +62,15 @@ impl LineReader {
     /// Lays out fields and predicates, which it takes out of the plan.
     pub(crate) fn new(plan: &mut Plan) -> Result<LineReader, CompileError> {
         let compiled = Compiled::new(plan)?;
-        let mut consumers = vec![Vec::new(); plan.rules.len()];
-        for (index, rule) in plan.rules.iter().enumerate() {
-            let Logic::Correlation(correlation) = &rule.logic else { continue };
-            for (number, source) in correlation.sources.iter().enumerate() {
-                if let Some(of_rule) = consumers.get_mut(source.rule.0 as usize) {
-                    of_rule.push((RuleIndex(index as u32), number));
-                }
-            }
-        }
         Ok(LineReader {
             compiled,
-            consumers,
+            consumers: Consumers::new(&plan.rules),
             scanner: Scanner::default(),
             learned: Learned::default(),
             memory: MarkMemory::default(),
             scratch: Scratch::default(),
             decisions: Decisions::default(),
+            facts: Facts::default(),
         })
     }
 
@@ -105,19 +95,21 @@ impl LineReader {
         self.scanner.next_line(&mut self.learned, &self.compiled.trie, batch)
     }
 
-    /// Matches the line that was scanned last; what it means for correlations comes back as facts.
-    pub(crate) fn facts_of(
+    /// Matches the line that was scanned last, and cuts it into facts.
+    pub(crate) fn read(
         &mut self,
         rules: &[Rule],
         line: Line<'_>,
         event: u64,
+        wants: &Wants<'_>,
         outcome: &mut LineOutcome,
-    ) -> Vec<Fact> {
+    ) {
+        self.facts.clear();
         let text = match line.text {
             Ok(text) => text,
             Err(reason) => {
                 outcome.remarks.push(reason);
-                return Vec::new();
+                return;
             }
         };
         if self.scanner.duplicate_key() {
@@ -129,72 +121,29 @@ impl LineReader {
         let mut matcher = Matcher::new(&self.compiled, text, self.scanner.spans(), &mut self.scratch);
         outcome.time = matcher.time();
         outcome.is_event = true;
-        let mut facts: Vec<Fact> = Vec::new();
         self.decisions.matching(&mut matcher, rules, &mut outcome.matched);
-        if outcome.matched.is_empty() {
-            return facts;
+        if !outcome.matched.is_empty() {
+            matcher.event_id(&mut outcome.event_id);
         }
-        outcome.id.push_str(&matcher.event_id().unwrap_or_default());
-        let matched = core::mem::take(&mut outcome.matched);
-        for &index in &matched {
+        for &index in &outcome.matched {
             let Some(Rule { action, reported, .. }) = rules.get(index as usize) else { continue };
             outcome.drop |= *action == Action::Drop;
             if *reported {
                 outcome.reported.push(RuleIndex(index));
             }
-            let consumers = self.consumers.get(index as usize).map(Vec::as_slice).unwrap_or_default();
-            if !consumers.is_empty() && !outcome.id.is_empty() && outcome.event_id.is_none() {
-                outcome.event_id = Some(outcome.id.clone());
-            }
-            for &(correlation, number) in consumers {
-                match fact(&mut matcher, rules, correlation, number, event, outcome) {
-                    // An event that several of the correlation's rules match is still one event.
-                    Some(new) => match facts.iter_mut().find(|known| known.is_of(correlation, &new.group)) {
-                        Some(known) => drop(known.entry.unite(new.entry)),
-                        None => facts.push(new),
-                    },
-                    None => outcome.ungrouped.push(correlation),
-                }
+            let of = Occurrence { event, time: outcome.time, id: &outcome.event_id };
+            let consumers = self.consumers.of(index as usize);
+            if !consumers.is_empty() {
+                let referring = Referring { rules, consumers, wants };
+                self.facts.add(&mut matcher, &referring, of, &mut outcome.ungrouped);
             }
         }
-        outcome.matched = matched;
-        facts
     }
-}
 
-/// The fact that an event is for the correlation at `index`; none if it joins no group.
-fn fact(
-    matcher: &mut Matcher<'_>,
-    rules: &[Rule],
-    index: RuleIndex,
-    number: usize,
-    event: u64,
-    outcome: &LineOutcome,
-) -> Option<Fact> {
-    let time = outcome.time?;
-    let correlation = correlation(rules, index)?;
-    let source = correlation.sources.get(number)?;
-    let Carried { group, values } = carried(matcher, &source.reads, correlation)?;
-    let above = |(reads, onward): (&Reads, &Onward)| {
-        carried(matcher, reads, self::correlation(rules, onward.correlation)?)
-    };
-    let onward = source.onward.iter().zip(&correlation.onward).map(above).collect();
-    let sources = u32::try_from(number).ok().and_then(|number| 1u32.checked_shl(number)).unwrap_or(0);
-    let event_id = outcome.event_id.as_deref().map(EventId::new);
-    let entry = Entry { time, event_id, event, sources, origin: Origin::Event, values, onward };
-    Some(Fact { correlation: index, group, entry })
-}
-
-/// What is read of an event for one correlation; none if it joins no group there.
-fn carried(matcher: &mut Matcher<'_>, reads: &Reads, correlation: &Correlation) -> Option<Carried> {
-    let group = reads.group_by.iter().map(|&field| matcher.text(field)).collect::<Option<_>>()?;
-    let (tuple, number) = match (correlation.measure.is_numeric(), reads.measured.as_slice()) {
-        (_, []) => (None, None),
-        (true, [field, ..]) => (None, matcher.number(*field)),
-        (false, fields) => (fields.iter().map(|&field| matcher.text(field)).collect(), None),
-    };
-    let observed = reads.observed.iter().map(|&field| matcher.texts(field)).collect();
-    Some(Carried { group, values: Values { tuple, number, observed } })
+    /// What the last line means for correlations.
+    pub(crate) fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
 }
 
 /// The correlation at an index, if it is one.

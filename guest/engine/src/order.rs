@@ -26,6 +26,25 @@ pub(crate) fn sort_by<T>(elements: &mut Vec<T>, compare: &dyn Fn(&T, &T) -> Orde
     elements.extend(places.iter().filter_map(|&at| taken.get_mut(at as usize)?.take()));
 }
 
+/// Sorts numbers, which are few as a rule, and leaves each once.
+pub(crate) fn sort_numbers(numbers: &mut Vec<u32>) {
+    const FEW: usize = 32;
+    if numbers.len() > FEW {
+        sort_by(numbers, &Ord::cmp);
+    } else {
+        for end in 1..numbers.len() {
+            for at in (1..=end).rev() {
+                let Some([one, other]) = numbers.get_mut(at - 1..=at) else { break };
+                if one <= other {
+                    break;
+                }
+                core::mem::swap(one, other);
+            }
+        }
+    }
+    numbers.dedup();
+}
+
 /// The places of so many elements in the order of the elements: merges runs of twice the length, again and again.
 fn places_in_order(length: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<u32> {
     let mut places: Vec<u32> = (0..u32::try_from(length).unwrap_or(u32::MAX)).collect();
@@ -56,7 +75,7 @@ fn places_in_order(length: usize, compare: &dyn Fn(usize, usize) -> Ordering) ->
 
 #[cfg(test)]
 mod tests {
-    use super::{order_of, sort_by};
+    use super::{order_of, sort_by, sort_numbers};
 
     #[test]
     fn equal_elements_stay_in_their_order() {
@@ -66,5 +85,15 @@ mod tests {
         assert!(pairs.is_sorted() && pairs.len() == 500);
         assert_eq!(pairs, ordered);
         sort_by(&mut Vec::<u8>::new(), &Ord::cmp);
+    }
+
+    #[test]
+    fn numbers_are_sorted_few_or_many() {
+        for count in [0_u32, 1, 2, 5, 31, 32, 33, 500] {
+            let mut numbers: Vec<u32> = (0..count).map(|number| number * 7919 % 101).collect();
+            let expected: std::collections::BTreeSet<u32> = numbers.iter().copied().collect();
+            sort_numbers(&mut numbers);
+            assert_eq!(numbers, expected.into_iter().collect::<Vec<_>>());
+        }
     }
 }

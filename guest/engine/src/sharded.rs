@@ -20,9 +20,10 @@ impl Detector {
     /// The facts of a batch. Any split of the input gives the same facts.
     pub fn facts(&mut self, events: &[u8], first_event: u64) -> Vec<Fact> {
         let mut facts = Vec::new();
+        let mut outcome = LineOutcome::default();
         self.for_each_line(events, first_event, |detector, line, event| {
-            let mut outcome = LineOutcome::default();
-            facts.append(&mut detector.facts_of(line, event, &mut outcome));
+            outcome.clear();
+            facts.extend(detector.facts_of(line, event, &mut outcome).drain_whole());
             detector.count(&outcome);
         });
         facts
@@ -31,8 +32,8 @@ impl Detector {
     /// Feeds facts of one level to the state of this detector, then pushes the watermark of that level.
     pub fn correlate(&mut self, level: u32, facts: Vec<Fact>, watermark: Timestamp) -> Correlated {
         let mut outcome = Outcome::default();
-        for fact in facts {
-            self.correlator.feed(fact, &self.settings, &mut outcome);
+        for Fact { correlation, group, entry } in facts {
+            self.correlator.feed(correlation, group.bytes(), entry, &self.settings, &mut outcome);
         }
         self.correlator.advance_level(level as usize, watermark, &self.settings, &mut outcome);
         Correlated { alerts: outcome.alerts, facts: outcome.facts }

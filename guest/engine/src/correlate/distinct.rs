@@ -45,11 +45,10 @@ impl Default for Distinct {
 }
 
 impl Distinct {
-    /// Takes in a tuple. Beyond `count_max` the one seen longest ago goes: more are as good as that many.
-    pub(super) fn see(&mut self, tuple: &[String], time: Timestamp, count_max: u64) {
-        let tuple = Key::new(tuple);
-        let hash = hash_of(tuple.bytes());
-        match self.find(hash, tuple.bytes()) {
+    /// Takes in the key of a tuple. Beyond `count_max` the one seen longest ago goes: more are as good as that many.
+    pub(super) fn see(&mut self, tuple: &[u8], time: Timestamp, count_max: u64) {
+        let hash = hash_of(tuple);
+        match self.find(hash, tuple) {
             Some(at) => {
                 self.unlink(at);
                 if let Some(seen) = self.seen.get_mut(at as usize) {
@@ -57,7 +56,7 @@ impl Distinct {
                 }
                 self.link(at);
             }
-            None => self.push(tuple, hash, time),
+            None => self.push(Key::of_bytes(tuple), hash, time),
         }
         while self.count() > count_max {
             self.drop_oldest();
@@ -202,6 +201,7 @@ fn tuple_bytes(tuple: &Key) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::correlate::Texts;
     use std::collections::BTreeMap;
 
     /// The same with nothing but a map.
@@ -228,7 +228,7 @@ mod tests {
                 let tuple = [format!("v{}", (random >> 33) % values), "x".to_owned()];
                 distinct.expire(time - span);
                 plain.0.retain(|_, seen| *seen > time - span);
-                distinct.see(&tuple, time, count_max);
+                distinct.see(tuple.iter().collect::<Texts>().key(), time, count_max);
                 plain.see(&tuple, time, count_max);
                 let mut times: Vec<_> =
                     distinct.seen.iter().map(|seen| (seen.tuple.values(), seen.time)).collect();

@@ -1,5 +1,6 @@
 //! Event ids, kept small: CloudTrail's are UUIDs, of which a correlation may hold millions.
 
+use crate::id::{eight_digits, four_bytes};
 use crate::wire::{Reader, Wire, put_text};
 
 /// An event's id.
@@ -20,14 +21,22 @@ pub(super) enum IdForm {
 
 /// Where the hyphens of a UUID's text stand.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-/// Where the two digits of each byte stand.
-const DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+/// Where the digits of four bytes stand: four, and four more.
+const HALVES: [[usize; 2]; 4] = [[0, 4], [9, 14], [19, 24], [28, 32]];
 const UUID_CHARACTERS: usize = 36;
 
 impl EventId {
     /// The id of this text; [`core::fmt::Display`] gives the very same text back.
     pub fn new(text: &str) -> EventId {
         uuid(text).map_or_else(|| EventId::Text(text.into()), EventId::Uuid)
+    }
+
+    /// The text.
+    pub(super) fn text(&self) -> String {
+        match self {
+            EventId::Text(text) => text.as_ref().to_owned(),
+            EventId::Uuid(bytes) => String::from_utf8(uuid_text(bytes).to_vec()).unwrap_or_default(),
+        }
     }
 
     /// Bytes on the heap.
@@ -122,33 +131,28 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
         return None;
     }
     let mut bytes = [0; 16];
-    for (byte, at) in bytes.iter_mut().zip(DIGITS) {
-        *byte = digit(*text.get(at)?)? << 4 | digit(*text.get(at + 1)?)?;
+    for (four, [one, other]) in bytes.chunks_exact_mut(4).zip(HALVES) {
+        let mut eight = [0; 8];
+        let (left, right) = eight.split_at_mut(4);
+        left.copy_from_slice(text.get(one..one + 4)?);
+        right.copy_from_slice(text.get(other..other + 4)?);
+        four.copy_from_slice(&four_bytes(eight)?);
     }
     Some(bytes)
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    }
 }
 
 /// Hexadecimal digits and hyphens.
 fn uuid_text(bytes: &[u8; 16]) -> [u8; UUID_CHARACTERS] {
     let mut text = [b'-'; UUID_CHARACTERS];
-    for (byte, at) in bytes.iter().zip(DIGITS) {
-        if let Some([high, low]) = text.get_mut(at..at + 2) {
-            (*high, *low) = (hexadecimal(byte >> 4), hexadecimal(byte & 0xf));
+    for (four, halves) in bytes.chunks_exact(4).zip(HALVES) {
+        let eight = eight_digits(four);
+        for (half, at) in eight.chunks_exact(4).zip(halves) {
+            if let Some(place) = text.get_mut(at..at + 4) {
+                place.copy_from_slice(half);
+            }
         }
     }
     text
-}
-
-fn hexadecimal(digit: u8) -> u8 {
-    if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What matching hands to correlation.
 
+use super::texts::{Lists, Texts};
 use super::{EventId, weight};
 use crate::wire::{Wire, wire_enum, wire_struct};
 use tripwasm_plan::{Decimal, Onward, RuleIndex, Timestamp};
@@ -10,7 +11,7 @@ pub struct Fact {
     /// The correlation.
     pub correlation: RuleIndex,
     /// Group-by values as text. Equal (correlation, group) is what has to meet in one place.
-    pub group: Vec<String>,
+    pub group: Texts,
     /// The event.
     pub entry: Entry,
 }
@@ -48,18 +49,18 @@ pub enum Origin {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Values {
     /// The tuple that `value_count` counts; none if a field of it is absent or null.
-    pub tuple: Option<Vec<String>>,
+    pub tuple: Option<Texts>,
     /// The number that `value_sum` and the like add; none if the field is no number.
     pub number: Option<Decimal>,
-    /// Values of the observed fields.
-    pub observed: Vec<Vec<String>>,
+    /// Values of each observed field.
+    pub observed: Lists,
 }
 
 /// What an event brings to a correlation above.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Carried {
     /// Its group there.
-    pub group: Vec<String>,
+    pub group: Texts,
     /// What is read of it there.
     pub values: Values,
 }
@@ -93,10 +94,6 @@ wire_struct!(Carried { group, values });
 wire_struct!(Firing { time, event, event_id, onward });
 
 impl Fact {
-    pub(crate) fn is_of(&self, correlation: RuleIndex, group: &[String]) -> bool {
-        self.correlation == correlation && self.group == group
-    }
-
     /// The shuffle key: equal for facts of one correlation and group, different otherwise.
     pub fn key(&self) -> Vec<u8> {
         let mut key = Vec::new();
@@ -145,19 +142,14 @@ impl Entry {
 
 impl Values {
     fn bytes(&self) -> u64 {
-        texts_bytes(self.tuple.iter().flatten()) + texts_bytes(self.observed.iter().flatten())
+        self.tuple.as_ref().map_or(0, Texts::weight) + self.observed.weight()
     }
 }
 
 impl Carried {
     fn bytes(&self) -> u64 {
-        weight::CARRIED + texts_bytes(self.group.iter()) + self.values.bytes()
+        weight::CARRIED + self.group.weight() + self.values.bytes()
     }
-}
-
-/// Memory of texts and what holds them.
-pub(super) fn texts_bytes<'t>(texts: impl Iterator<Item = &'t String>) -> u64 {
-    texts.map(|text| weight::TEXT + text.len() as u64).sum()
 }
 
 /// When and by which event an alert's condition began to hold, and what the correlations above read of that event.

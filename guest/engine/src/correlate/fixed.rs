@@ -115,7 +115,7 @@ impl Fixed {
 impl Block {
     fn beginning(spec: &Spec, entry: &Entry) -> Block {
         let start = match spec.correlation.window {
-            Window::Tumbling => entry.time.saturating_sub(entry.time.rem_euclid(spec.timespan.max(1))),
+            Window::Tumbling => spec.tumbling_start(entry.time),
             _ => entry.time,
         };
         Block {

@@ -57,7 +57,7 @@ impl Gauge {
             Gauge::Count(count) => *count = count.saturating_add(1),
             Gauge::Distinct(distinct) => {
                 if let Some(tuple) = &entry.values.tuple {
-                    distinct.see(tuple, entry.time, spec.count_max);
+                    distinct.see(tuple.key(), entry.time, spec.count_max);
                 }
             }
             Gauge::Sum(sum, count) => {

@@ -1,15 +1,18 @@
 //! One group of one correlation: what is settled, what is pending, and the alerts announced.
 
+mod early;
+
 use super::fact::Firing;
 use super::key::key_values;
 use super::machine::{Lost, Machine, sooner};
+use super::notice::{self, Notices, Prospect};
 use super::signal::{Phase, Signal, Terms, View};
 use super::spec::Spec;
 use super::{Entry, Origin, weight};
 use crate::alert_id;
 use crate::finding::{Alert, AlertState};
-use crate::limits::PENDING_EVENTS_MAX;
-use crate::wire::{Reader, Wire, put_varint, wire_struct};
+use crate::limits::{PENDING_EVENTS_MAX, SILENT_WAIT_MS};
+use crate::wire::{Reader, Wire, put_varint};
 use std::collections::VecDeque;
 use tripwasm_plan::{Duplicates, Timestamp, Window};
 
@@ -29,21 +32,10 @@ pub(crate) struct Group {
     tail: Option<Machine>,
     /// Events that arrived out of order since `tail` was made.
     unseen: u32,
-    /// Alerts announced but not confirmed yet, by start of their window.
-    announced: Vec<Announced>,
+    notices: Notices,
     pending_bytes: u64,
     settled_bytes: u64,
 }
-
-/// An alert announced.
-#[derive(Debug, Clone)]
-struct Announced {
-    /// Time of the event at which its window spoke.
-    at: Timestamp,
-    alert: Alert,
-}
-
-wire_struct!(Announced { at, alert });
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +44,14 @@ pub(super) enum Arrival {
     Duplicate,
     /// Too many events are pending.
     Refused,
+}
+
+/// Under what an event arrives.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances {
+    pub(super) duplicates: Duplicates,
+    /// The watermark.
+    pub(super) reached: Option<Timestamp>,
 }
 
 /// What a group has to say.
@@ -70,7 +70,7 @@ impl Wire for Group {
         self.pending.iter().for_each(|entry| entry.write(out));
         self.tail.write(out);
         self.unseen.write(out);
-        self.announced.write(out);
+        self.notices.write(out);
     }
 
     fn read(from: &mut Reader<'_>) -> Option<Group> {
@@ -79,8 +79,7 @@ impl Wire for Group {
             group.pending.push_back(Wire::read(from)?);
         }
         group.pending_bytes = group.pending.iter().map(|entry| entry.bytes()).sum();
-        (group.tail, group.unseen, group.announced) =
-            (Wire::read(from)?, Wire::read(from)?, Wire::read(from)?);
+        (group.tail, group.unseen, group.notices) = (Wire::read(from)?, Wire::read(from)?, Wire::read(from)?);
         Some(group)
     }
 }
@@ -105,7 +104,7 @@ impl Group {
             pending: VecDeque::new(),
             tail: None,
             unseen: 0,
-            announced: Vec::new(),
+            notices: Notices::default(),
             pending_bytes: 0,
         }
     }
@@ -124,7 +123,7 @@ impl Group {
 
     /// The windows, if that is all there is to keep.
     pub(super) fn as_settled(&self) -> Option<&Machine> {
-        (self.pending.is_empty() && self.announced.is_empty()).then_some(&self.settled)
+        (self.pending.is_empty() && self.notices.is_empty()).then_some(&self.settled)
     }
 
     /// Takes in an event that is not behind the watermark.
@@ -133,10 +132,14 @@ impl Group {
         terms: Terms<'_>,
         key: &[u8],
         entry: Entry,
-        duplicates: Duplicates,
+        circumstances: Circumstances,
         out: &mut Outbox,
     ) -> Arrival {
+        let Circumstances { duplicates, reached } = circumstances;
         let event = entry.event;
+        if let Some(reached) = reached {
+            self.settle_silent(terms.spec, reached);
+        }
         let is_last = self.pending.back().is_none_or(|last| last.order() < entry.order());
         let at = match is_last {
             true => self.pending.len(),
@@ -160,34 +163,36 @@ impl Group {
             // Most groups wait for one event only.
             self.pending.reserve_exact(1);
         }
-        self.pending.insert(at, entry);
-        match (&mut self.tail, self.pending.back()) {
-            (Some(tail), Some(last)) if in_order => {
-                let mut opened = Vec::new();
-                tail.step(terms, std::slice::from_ref(last), &mut |signal| {
-                    note_opened(signal, terms.spec, key, &mut opened)
-                });
-                self.announce(opened, event, out);
-            }
-            _ => self.look_again(terms, key, event, out),
+        match at == self.pending.len() {
+            true => self.pending.push_back(entry),
+            false => self.pending.insert(at, entry),
+        }
+        match notice::prospect(terms, &self.settled, &self.pending, &self.notices, at) {
+            Prospect::Nothing => self.tail = None,
+            Prospect::Sighting => self.sight(terms, key, at, out),
+            Prospect::Unknown if in_order && self.tail.is_some() => self.look_on(terms, key, event, out),
+            Prospect::Unknown => self.look_again(terms, key, event, out),
         }
         Arrival::Entered
     }
 
     /// Settles what is behind the watermark; what it comes to goes out.
     pub(super) fn settle(&mut self, terms: Terms<'_>, key: &[u8], watermark: Timestamp, out: &mut Outbox) {
+        self.settle_silent(terms.spec, watermark);
         let count = self.pending.partition_point(|entry| entry.time < watermark);
-        let announced = &mut self.announced;
+        let notices = &mut self.notices;
         let mut sink = |signal: Signal<'_>| match signal {
             Signal::Fired(firing) => out.firings.push(firing),
             Signal::Window(phase, view) => {
                 out.closed += u64::from(phase == Phase::Closed);
-                match place_of(announced, view.start) {
-                    Ok(_) if phase == Phase::Opened => return,
-                    Ok(at) => drop(announced.remove(at)),
-                    Err(_) => {}
-                }
-                if terms.spec.rule.reported {
+                let is_told = match phase {
+                    Phase::Opened => notices.has(view.start),
+                    Phase::Closed | Phase::Withdrawn => {
+                        notices.confirm(view.start);
+                        false
+                    }
+                };
+                if !is_told && terms.spec.rule.reported {
                     out.alerts.push(alert(terms.spec, key, view, phase));
                 }
             }
@@ -204,7 +209,26 @@ impl Group {
             self.tail = None;
             self.unseen = 0;
         }
-        self.withdraw(watermark, out);
+        self.notices.withdraw(watermark, self.settled.open_start(), &mut out.alerts);
+    }
+
+    /// Settles events of a first-seen group that say nothing, for the group was seen before them.
+    fn settle_silent(&mut self, spec: &Spec, watermark: Timestamp) {
+        if !spec.is_first_seen() {
+            return;
+        }
+        while let Some(first) = self.pending.front()
+            && first.time < watermark
+            && !spec.is_new(self.settled.last_seen(), first.time)
+        {
+            self.settled.learn(first.time);
+            self.pending_bytes -= first.bytes();
+            self.pending.pop_front();
+        }
+        if self.pending.is_empty() {
+            self.tail = None;
+            self.unseen = 0;
+        }
     }
 
     /// Ends everything at once, because the group has to go: alerts that were announced close as they are, and say that
@@ -226,22 +250,47 @@ impl Group {
         self.tail = None;
     }
 
+    /// When a first-seen group was last seen before this time, as far as is known.
+    pub(super) fn seen_before(&self, time: Timestamp) -> Option<Timestamp> {
+        let is_last = self.pending.back().is_some_and(|last| last.time < time);
+        let behind = match is_last {
+            true => self.pending.len(),
+            false => self.pending.partition_point(|entry| entry.time < time),
+        };
+        let before = behind.checked_sub(1).and_then(|at| self.pending.get(at));
+        self.settled.last_seen().max(before.map(|entry| entry.time))
+    }
+
     /// When there is something to do, at the latest.
     pub(super) fn deadline(&self, spec: &Spec) -> Option<Timestamp> {
-        let first = self.pending.front().map(|entry| first_due(spec, entry.time));
-        // Then the group can be packed.
-        let last = self.pending.back().map(|entry| entry.time.saturating_add(1));
-        let announced = self.announced.iter().map(|announced| announced.at.saturating_add(1)).min();
+        let (first, last) = match (self.pending.front(), self.pending.back()) {
+            (Some(first), Some(last)) if self.is_silent(spec, first.time, last.time) => {
+                (Some(first.time.saturating_add(SILENT_WAIT_MS)), None)
+            }
+            // Behind the last one the group can be packed.
+            (first, last) => {
+                let last = last.map(|entry| entry.time.saturating_add(1));
+                (first.map(|entry| first_due(spec, entry.time)), last)
+            }
+        };
+        let announced = self.notices.earliest().map(|at| at.saturating_add(1));
         sooner(sooner(first, last), sooner(announced, self.settled.deadline(spec)))
     }
 
+    /// Whether a first-seen group, which is busy, is new at no pending event, the first and last of which have these times.
+    fn is_silent(&self, spec: &Spec, first: Timestamp, last: Timestamp) -> bool {
+        let seen = self.settled.last_seen();
+        let is_busy = spec.is_first_seen() && self.pending.len() > 1;
+        is_busy && seen.is_some() && !spec.is_new(seen, first) && !spec.is_new(seen, last)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.announced.is_empty() && self.settled.is_idle()
+        self.pending.is_empty() && self.notices.is_empty() && self.settled.is_idle()
     }
 
     /// Whether an alert is announced and goes on.
     pub(super) fn is_open(&self) -> bool {
-        !self.announced.is_empty() || self.settled.open_start().is_some()
+        !self.notices.is_empty() || self.settled.open_start().is_some()
     }
 
     /// Estimate of the memory it takes; a second machine may stand beside the settled one.
@@ -267,8 +316,9 @@ impl Group {
 
     /// Where the same event stands already, through another source or because it was fed twice.
     fn same_event(&self, spec: &Spec, at: usize, entry: &Entry) -> Option<usize> {
-        // What one event brings to a correlation over detections alone comes united.
-        if spec.correlation.level == 0 {
+        // What one event brings to a correlation over detections alone comes united. Of a first-seen group values may be
+        // missing.
+        if spec.correlation.level == 0 && !spec.is_first_seen() {
             return self.pending.get(at).filter(|other| *other == entry).map(|_| at);
         }
         self.like(at, entry).find(|(_, other)| other.event == entry.event).map(|(at, _)| at)
@@ -298,60 +348,6 @@ impl Group {
         self.look_again(terms, key, event, out);
         Arrival::Entered
     }
-
-    /// Looks at the pending events anew, in order, where that can open an alert and is not too much work.
-    fn look_again(&mut self, terms: Terms<'_>, key: &[u8], event: u64, out: &mut Outbox) {
-        let may_open = self.settled.count() + self.pending.len() >= terms.spec.events_min;
-        if !terms.spec.rule.reported || !may_open {
-            self.tail = None;
-            return;
-        }
-        self.unseen += 1;
-        let is_due = self.unseen as usize * PENDING_REPLAYED_MAX >= self.pending.len() * 16;
-        if self.pending.len() > PENDING_REPLAYED_MAX && !is_due {
-            return;
-        }
-        self.unseen = 0;
-        let mut tail = self.settled.clone();
-        let mut opened = Vec::new();
-        let pending: &[Entry] = self.pending.make_contiguous();
-        for slice in pending.chunk_by(|one, other| one.time == other.time) {
-            tail.step(terms, slice, &mut |signal| note_opened(signal, terms.spec, key, &mut opened));
-        }
-        self.tail = Some(tail);
-        self.announce(opened, event, out);
-    }
-
-    fn announce(&mut self, opened: Vec<(Timestamp, Alert)>, event: u64, out: &mut Outbox) {
-        let going_on = self.settled.open_start();
-        for (at, mut alert) in opened {
-            alert.opened_by = Some(event);
-            let start = alert.window_start;
-            if going_on != Some(start)
-                && let Err(place) = place_of(&self.announced, start)
-            {
-                self.announced.insert(place, Announced { at, alert: alert.clone() });
-                out.alerts.push(alert);
-            }
-        }
-    }
-
-    /// Takes back alerts whose window the settled order does not know; those it knows are confirmed.
-    fn withdraw(&mut self, watermark: Timestamp, out: &mut Outbox) {
-        let confirmed = self.settled.open_start();
-        self.announced.retain(|Announced { at, alert }| {
-            let (stays, is_confirmed) = (*at >= watermark, confirmed == Some(alert.window_start));
-            if !stays && !is_confirmed {
-                out.alerts.push(Alert { state: AlertState::Withdrawn, opened_by: None, ..alert.clone() });
-            }
-            stays && !is_confirmed
-        });
-    }
-}
-
-/// Where the alert of this window stands or belongs.
-fn place_of(announced: &[Announced], start: Timestamp) -> Result<usize, usize> {
-    announced.binary_search_by_key(&start, |announced| announced.alert.window_start)
 }
 
 /// The earliest time at which something can end that begins with this event.
@@ -365,12 +361,6 @@ fn first_due(spec: &Spec, time: Timestamp) -> Timestamp {
         Window::Sliding | Window::Anchored => spec.timespan,
     };
     time.saturating_add(patience)
-}
-
-fn note_opened(signal: Signal<'_>, spec: &Spec, key: &[u8], opened: &mut Vec<(Timestamp, Alert)>) {
-    if let Signal::Window(Phase::Opened, view) = signal {
-        opened.push((view.at, alert(spec, key, view, Phase::Opened)));
-    }
 }
 
 fn alert(spec: &Spec, key: &[u8], view: View<'_>, phase: Phase) -> Alert {

@@ -1,18 +1,12 @@
 //! Texts in one piece of memory: keys of groups, tuples of values.
 
-use crate::wire::{Reader, Wire, put_text, put_varint};
+use crate::wire::{Reader, Wire, put_varint};
 
 /// Texts, each with its length in front: no key begins another one of as many texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key(Vec<u8>);
 
 impl Key {
-    pub(super) fn new(texts: &[String]) -> Key {
-        let mut bytes = Vec::with_capacity(texts.iter().map(|text| text.len() + 1).sum());
-        put_key(&mut bytes, texts);
-        Key(bytes)
-    }
-
     pub(super) fn of_bytes(bytes: &[u8]) -> Key {
         Key(bytes.into())
     }
@@ -30,11 +24,6 @@ impl Key {
     pub(super) fn values(&self) -> Vec<String> {
         key_values(&self.0)
     }
-}
-
-/// The bytes of the key of these texts.
-pub(super) fn put_key(out: &mut Vec<u8>, texts: &[String]) {
-    texts.iter().for_each(|text| put_text(out, text));
 }
 
 /// The texts of a key; those up to the place where the bytes are no key.

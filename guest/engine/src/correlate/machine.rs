@@ -143,11 +143,32 @@ impl Machine {
         }
     }
 
+    /// Start of the one window that is open, announced or not.
+    pub(super) fn window_start(&self) -> Option<Timestamp> {
+        match &self.windows {
+            Windows::Fixed(fixed) => fixed.start(),
+            Windows::Sliding(_) | Windows::FirstSeen(_) => None,
+        }
+    }
+
+    /// When a first-seen group was last seen.
+    pub(super) fn last_seen(&self) -> Option<Timestamp> {
+        match self.windows {
+            Windows::FirstSeen(last) => last,
+            Windows::Fixed(_) | Windows::Sliding(_) => None,
+        }
+    }
+
     /// Notes that the group was seen at this time, whatever is known of it.
     pub(super) fn learn(&mut self, time: Timestamp) {
         if let Windows::FirstSeen(last) = &mut self.windows {
             *last = (*last).max(Some(time));
         }
+    }
+
+    /// Events that entered no window.
+    pub(super) fn lost(&self) -> Option<Lost> {
+        self.lost
     }
 
     /// Notes events that entered no window.
@@ -225,10 +246,7 @@ fn sight(
 ) {
     let Some(entry) = slice.iter().min_by_key(|entry| entry.event) else { return };
     let time = entry.time;
-    let is_new = match *last {
-        None => true,
-        Some(last) => terms.spec.forget().is_some_and(|forget| time.saturating_sub(last) >= forget),
-    };
+    let is_new = terms.spec.is_new(*last, time);
     *last = (*last).max(Some(time));
     let learning = terms.learns_until.is_some_and(|until| time < until);
     if !is_new || learning || !quiet.admit(terms.spec, time) {

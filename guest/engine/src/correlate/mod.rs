@@ -17,6 +17,7 @@ mod gauge;
 mod group;
 mod key;
 mod machine;
+mod notice;
 mod recent;
 mod sequence;
 mod signal;
@@ -26,6 +27,7 @@ mod spec;
 mod statistics;
 mod step;
 mod store;
+mod texts;
 mod watermark;
 mod weight;
 
@@ -35,12 +37,13 @@ pub(crate) use snapshot::CorrelatorState;
 pub use snapshot::LostState;
 pub use statistics::{Eviction, RuleStatistics};
 pub use step::Step;
+pub(crate) use texts::put_list;
+pub use texts::{Lists, Texts};
 pub(crate) use watermark::Watermark;
 
 use crate::finding::Alert;
 use crate::order::sort_by;
-use group::{Arrival, Outbox};
-use key::put_key;
+use group::{Arrival, Circumstances, Outbox};
 use machine::Lost;
 use recent::Recent;
 use signal::Terms;
@@ -48,6 +51,7 @@ use spec::Spec;
 use statistics::Ledger;
 use std::rc::Rc;
 use store::{SlotId, Store};
+use texts::key_of;
 use tripwasm_plan::{Logic, Plan, RuleIndex, Settings, Timestamp};
 
 /// The state of all correlations.
@@ -60,8 +64,6 @@ pub(crate) struct Correlator {
     pub(crate) ledger: Ledger,
     /// Nothing is due before; maybe there is nothing then, either.
     next_due: Timestamp,
-    /// The key of the fact at hand.
-    key: Vec<u8>,
 }
 
 /// A correlation and its groups.
@@ -123,7 +125,7 @@ impl Correlator {
             .zip(&cells)
             .filter_map(|(index, cell)| Some((cell.as_ref()?.spec.correlation.level, index)))
             .collect();
-        correlations.sort_unstable();
+        sort_by(&mut correlations, &Ord::cmp);
         let mut levels = Vec::new();
         for of_level in correlations.chunk_by(|one, other| one.0 == other.0) {
             let correlations: Vec<usize> = of_level.iter().map(|(_, index)| *index).collect();
@@ -134,47 +136,63 @@ impl Correlator {
             }
             levels.push(Level { correlations, reached: None });
         }
-        Correlator {
-            levels,
-            ledger: Ledger::new(cells.len()),
-            cells,
-            next_due: Timestamp::MAX,
-            key: Vec::new(),
-        }
+        Correlator { levels, ledger: Ledger::new(cells.len()), cells, next_due: Timestamp::MAX }
     }
 
-    /// Takes in a fact; alerts that it opens go out.
-    pub(crate) fn feed(&mut self, fact: Fact, settings: &Settings, out: &mut Outcome) {
-        let index = fact.correlation.0 as usize;
+    /// Whether what is read of an event can come to matter for a group, which stands there as [`Texts`] do. A first-seen
+    /// group needs no more than the time of an event that is not its first one for a while.
+    pub(crate) fn wants_values(&self, correlation: RuleIndex, group: &[u8], time: Timestamp) -> bool {
+        let Some(Some(cell)) = self.cells.get(correlation.0 as usize) else { return false };
+        !cell.spec.is_first_seen() || cell.spec.is_new(cell.store.seen_before(key_of(group), time), time)
+    }
+
+    /// Takes in a fact as [`Correlator::enter`] does, and keeps the bound.
+    pub(crate) fn feed(
+        &mut self,
+        correlation: RuleIndex,
+        group: &[u8],
+        entry: Entry,
+        settings: &Settings,
+        out: &mut Outcome,
+    ) {
+        self.enter(correlation, group, entry, settings, out);
+        self.keep_bound(settings, out);
+    }
+
+    /// Takes in a fact, its group as [`Texts`] are; alerts that it opens go out.
+    pub(crate) fn enter(
+        &mut self,
+        correlation: RuleIndex,
+        group: &[u8],
+        entry: Entry,
+        settings: &Settings,
+        out: &mut Outcome,
+    ) {
+        let index = correlation.0 as usize;
         let Some(Some(cell)) = self.cells.get_mut(index) else { return };
         let reached = self.levels.get(cell.level).and_then(|level| level.reached);
-        let statistics = self.ledger.of(index);
-        if reached.is_some_and(|reached| fact.entry.time < reached) {
-            statistics.late += 1;
+        let time = entry.time;
+        if reached.is_some_and(|reached| time < reached) {
+            self.ledger.of(index).late += 1;
             return;
         }
-        let time = fact.entry.time;
         cell.began = Some(cell.began.map_or(time, |began| began.min(time)));
-        let spec = Rc::clone(&cell.spec);
-        let terms = terms(&spec, cell.began, settings);
-        let before = cell.store.bytes();
-        self.key.clear();
-        put_key(&mut self.key, &fact.group);
-        let slot = cell.store.find_or_add(&spec, &self.key, cell.given_up);
+        let Cell { spec, store, began, given_up, .. } = cell;
+        let terms = terms(spec, *began, settings);
+        let before = store.bytes();
+        let slot = store.find_or_add(spec, key_of(group), *given_up);
+        let circumstances = Circumstances { duplicates: settings.duplicates, reached };
         let mut outbox = Outbox::default();
-        let arrival = cell.store.visit(&spec, slot, |key, group| {
-            group.arrive(terms, key, fact.entry, settings.duplicates, &mut outbox)
-        });
+        let arrival =
+            store.visit(spec, slot, |key, group| group.arrive(terms, key, entry, circumstances, &mut outbox));
         match arrival {
-            Some(Arrival::Entered) => cell.store.note_event(slot, time),
-            Some(Arrival::Duplicate) => statistics.duplicate += 1,
-            Some(Arrival::Refused) | None => statistics.refused += 1,
+            Some(Arrival::Entered) => store.note_event(slot, time),
+            Some(Arrival::Duplicate) => self.ledger.of(index).duplicate += 1,
+            Some(Arrival::Refused) | None => self.ledger.of(index).refused += 1,
         }
-        let due = cell.store.next_due().unwrap_or(Timestamp::MAX);
-        self.ledger.bytes = self.ledger.bytes - before + cell.store.bytes();
-        self.next_due = self.next_due.min(due);
+        self.ledger.bytes = self.ledger.bytes - before + store.bytes();
+        self.next_due = self.next_due.min(store.next_due().unwrap_or(Timestamp::MAX));
         out.alerts.append(&mut outbox.alerts);
-        self.keep_bound(settings, out);
     }
 
     /// Closes what ends by the watermark, on every level.
@@ -186,8 +204,8 @@ impl Correlator {
         for level in 0..self.levels.len() {
             if is_due {
                 self.advance_level(level, watermark, settings, out);
-                for fact in std::mem::take(&mut out.facts) {
-                    self.feed(fact, settings, out);
+                for Fact { correlation, group, entry } in std::mem::take(&mut out.facts) {
+                    self.feed(correlation, group.bytes(), entry, settings, out);
                 }
             } else if let Some(level) = self.levels.get_mut(level) {
                 level.reached = level.reached.max(Some(watermark));
@@ -241,18 +259,22 @@ impl Correlator {
     }
 
     /// Feeds the baseline of a first-seen correlation; nothing else changes, but for groups that have to go.
-    pub(crate) fn learn(&mut self, fact: &Fact, settings: &Settings, out: &mut Outcome) {
-        let index = fact.correlation.0 as usize;
-        let Some(Some(cell)) = self.cells.get_mut(index) else { return };
-        let before = cell.store.bytes();
-        let spec = Rc::clone(&cell.spec);
-        self.key.clear();
-        put_key(&mut self.key, &fact.group);
-        let slot = cell.store.find_or_add(&spec, &self.key, cell.given_up);
-        cell.store.visit(&spec, slot, |_, group| group.learn(fact.entry.time));
-        cell.store.note_event(slot, fact.entry.time);
-        self.next_due = self.next_due.min(cell.store.next_due().unwrap_or(Timestamp::MAX));
-        self.ledger.bytes = self.ledger.bytes - before + cell.store.bytes();
+    pub(crate) fn learn(
+        &mut self,
+        correlation: RuleIndex,
+        group: &[u8],
+        time: Timestamp,
+        settings: &Settings,
+        out: &mut Outcome,
+    ) {
+        let Some(Some(cell)) = self.cells.get_mut(correlation.0 as usize) else { return };
+        let Cell { spec, store, given_up, .. } = cell;
+        let before = store.bytes();
+        let slot = store.find_or_add(spec, key_of(group), *given_up);
+        store.visit(spec, slot, |_, group| group.learn(time));
+        store.note_event(slot, time);
+        self.next_due = self.next_due.min(store.next_due().unwrap_or(Timestamp::MAX));
+        self.ledger.bytes = self.ledger.bytes - before + store.bytes();
         self.keep_bound(settings, out);
     }
 
@@ -293,7 +315,7 @@ impl Correlator {
 
     /// Beyond the bound, gives up groups until a sixteenth of it is free again: of the correlation that takes the most, the
     /// least useful. So a flood of keys in one rule costs no other rule a window.
-    fn keep_bound(&mut self, settings: &Settings, out: &mut Outcome) {
+    pub(crate) fn keep_bound(&mut self, settings: &Settings, out: &mut Outcome) {
         if self.ledger.bytes <= settings.state_bytes_max {
             return;
         }

@@ -1,7 +1,7 @@
 //! The latest events of a sliding window.
 
 use super::event_id::IdForm;
-use super::fact::texts_bytes;
+use super::texts::Lists;
 use super::{Entry, EventId, weight};
 use crate::wire::{Reader, Wire, put_signed, put_varint};
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ pub(super) struct Recent {
     pub(super) event: u64,
     pub(super) event_id: Option<EventId>,
     pub(super) number: Option<Decimal>,
-    pub(super) observed: Vec<Vec<String>>,
+    pub(super) observed: Lists,
 }
 
 /// Events in order of (time, id).
@@ -37,7 +37,7 @@ impl Recent {
 
     fn bytes(&self) -> u64 {
         let id = self.event_id.as_ref().map_or(0, EventId::heap_bytes);
-        weight::RECENT + id + texts_bytes(self.observed.iter().flatten())
+        weight::RECENT + id + self.observed.weight()
     }
 }
 
@@ -126,7 +126,7 @@ impl Wire for Recents {
             event = event.wrapping_add_signed(from.signed()?);
             let event_id = ids.read_id(from)?;
             let number = if has & 2 == 0 { None } else { Wire::read(from)? };
-            let observed = if has & 4 == 0 { Vec::new() } else { Wire::read(from)? };
+            let observed = if has & 4 == 0 { Lists::default() } else { Wire::read(from)? };
             recents.push_back(Recent { time, event, event_id, number, observed });
         }
         Some(recents)

@@ -76,12 +76,26 @@ impl Spec {
         }
     }
 
+    pub(super) fn is_first_seen(&self) -> bool {
+        matches!(self.correlation.window, Window::FirstSeen { .. })
+    }
+
     /// How long a first-seen group is remembered; none is for ever.
     pub(super) fn forget(&self) -> Option<Timestamp> {
         match self.correlation.window {
             Window::FirstSeen { forget_ms } => forget_ms.and_then(|ms| Timestamp::try_from(ms).ok()),
             _ => None,
         }
+    }
+
+    /// Start of the tumbling window that a time lies in.
+    pub(super) fn tumbling_start(&self, time: Timestamp) -> Timestamp {
+        time.saturating_sub(time.rem_euclid(self.timespan.max(1)))
+    }
+
+    /// Whether a first-seen group is new at this time, last seen at that.
+    pub(super) fn is_new(&self, last: Option<Timestamp>, time: Timestamp) -> bool {
+        last.is_none_or(|last| self.forget().is_some_and(|forget| time.saturating_sub(last) >= forget))
     }
 
     /// The alternatives of a temporal condition, if it is boolean.

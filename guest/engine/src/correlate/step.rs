@@ -1,6 +1,6 @@
 //! A pure step of one group, whose state a cluster's engine keeps.
 
-use super::group::{Group, Outbox};
+use super::group::{Circumstances, Group, Outbox};
 use super::key::Key;
 use super::{Correlator, Fact, FactError, terms};
 use crate::finding::Alert;
@@ -51,7 +51,7 @@ impl Correlator {
         };
         let (correlation, key) = match (&kept, facts.first()) {
             (Some(kept), _) => (kept.correlation, kept.key.clone()),
-            (None, Some(first)) => (first.correlation, Key::new(&first.group)),
+            (None, Some(first)) => (first.correlation, Key::of_bytes(first.group.key())),
             (None, None) => {
                 return Ok(Step {
                     state: Vec::new(),
@@ -61,7 +61,7 @@ impl Correlator {
                 });
             }
         };
-        if facts.iter().any(|fact| fact.correlation != correlation || Key::new(&fact.group) != key) {
+        if facts.iter().any(|fact| fact.correlation != correlation || fact.group.key() != key.bytes()) {
             return Err(FactError::ForeignFact);
         }
         let cell = self.cells.get(correlation.0 as usize).and_then(Option::as_ref);
@@ -75,7 +75,8 @@ impl Correlator {
             let time = fact.entry.time;
             began = Some(began.map_or(time, |began| began.min(time)));
             let terms = terms(spec, began, settings);
-            group.arrive(terms, key.bytes(), fact.entry, settings.duplicates, &mut out);
+            let circumstances = Circumstances { duplicates: settings.duplicates, reached: before };
+            group.arrive(terms, key.bytes(), fact.entry, circumstances, &mut out);
         }
         let reached = before.map_or(watermark, |before| before.max(watermark));
         group.settle(terms(spec, began, settings), key.bytes(), reached, &mut out);

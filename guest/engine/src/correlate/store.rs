@@ -144,13 +144,21 @@ impl Store {
         None
     }
 
+    /// When a first-seen group was last seen before this time, as far as is known.
+    pub(super) fn seen_before(&self, key: &[u8], time: Timestamp) -> Option<Timestamp> {
+        let slot = self.find(hash_of(key), key)?;
+        match &self.slots.get(slot.0 as usize)?.state {
+            State::Free => None,
+            State::Packed(packed) => Machine::read(&mut Reader::new(split_key(packed).1))?.last_seen(),
+            State::Laid(laid) => laid.group.seen_before(time),
+        }
+    }
+
     /// The group of this key, new if there is none: then it may have lost events already.
     pub(super) fn find_or_add(&mut self, spec: &Spec, key: &[u8], lost: Option<Lost>) -> SlotId {
         let hash = hash_of(key);
-        let has_key =
-            |slot: &SlotId| self.slots.get(slot.0 as usize).is_some_and(|slot| slot.key() == Some(key));
-        if let Some(found) = self.table.find(hash, has_key) {
-            return *found;
+        if let Some(found) = self.find(hash, key) {
+            return found;
         }
         let laid = Laid { key: Key::of_bytes(key), group: Group::new(spec, lost) };
         let slot = Slot {
@@ -265,6 +273,12 @@ impl Store {
     pub(super) fn read_group(from: &mut Reader<'_>) -> Option<(Key, Group, Standing)> {
         let standing = Wire::read(from)?;
         Some((Wire::read(from)?, Wire::read(from)?, standing))
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<SlotId> {
+        let has_key =
+            |slot: &SlotId| self.slots.get(slot.0 as usize).is_some_and(|slot| slot.key() == Some(key));
+        self.table.find(hash, has_key).copied()
     }
 
     fn insert(&mut self, hash: u64, slot: Slot) -> SlotId {

@@ -8,6 +8,7 @@
 use super::Matcher;
 use super::compiled::{CompiledField, Tables};
 use super::test::contains;
+use crate::order::sort_numbers;
 use crate::scan::{Kind, NodeId, Span, Spans, unescape};
 use std::collections::{BTreeMap, BTreeSet};
 use tripwasm_plan::{Condition, FieldId, Pattern, Piece, Predicate, PredicateId, Test, fold_char};
@@ -130,10 +131,7 @@ impl FieldIndex {
                 out.extend_from_slice(rules);
             }
         }
-        if out.len() > 1 {
-            out.sort_unstable();
-            out.dedup();
-        }
+        sort_numbers(out);
     }
 
     /// Whether the field has one value, a plain string that clearly names no rule. `found` is for candidates.

@@ -22,7 +22,6 @@ use crate::scan::{Kind, Linked, Scanner, Span, Spans, text_time};
 use calculate::Outcome;
 use compiled::{CompiledField, Tables};
 use sought::Found;
-use std::borrow::Cow;
 use tripwasm_plan::{Condition, Decimal, FieldId, PredicateId, Test, Timestamp};
 
 /// Buffers of a matcher, reused from event to event.
@@ -129,20 +128,32 @@ impl<'e> Matcher<'e> {
         }
     }
 
-    /// The text of a field's first value that is no container; absent and null have none.
-    pub(crate) fn text(&mut self, field: FieldId) -> Option<String> {
+    /// Hands over the text of a field's first value that is no container; false if there is none: absent and null have
+    /// none.
+    pub(crate) fn first_text(&mut self, field: FieldId, put: &mut dyn FnMut(&str)) -> bool {
         self.calculate(field);
-        self.first_scalar(field, |value| value.scalar_text().map(Cow::into_owned))
+        self.first_value(field, |value| {
+            (!value.is_container()).then(|| value.scalar_text().map(|text| put(&text)))
+        })
+        .flatten()
+        .is_some()
+    }
+
+    /// Hands over the texts of all scalar values of a field that are not null.
+    pub(crate) fn each_text(&mut self, field: FieldId, put: &mut dyn FnMut(&str)) {
+        self.calculate(field);
+        self.any_value(field, |value| {
+            if let Some(text) = value.scalar_text() {
+                put(&text);
+            }
+            false
+        });
     }
 
     /// The texts of all scalar values of a field that are not null.
     pub(crate) fn texts(&mut self, field: FieldId) -> Vec<String> {
-        self.calculate(field);
         let mut texts = Vec::new();
-        self.any_value(field, |value| {
-            texts.extend(value.scalar_text().map(Cow::into_owned));
-            false
-        });
+        self.each_text(field, &mut |text| texts.push(text.to_owned()));
         texts
     }
 
@@ -168,19 +179,23 @@ impl<'e> Matcher<'e> {
         })
     }
 
-    /// The event's id: of the first field that is a non-empty string.
-    pub(crate) fn event_id(&mut self) -> Option<Cow<'e, str>> {
+    /// Writes the event's id: of the first field that is a non-empty string.
+    pub(crate) fn event_id(&mut self, out: &mut String) {
         let compiled = self.compiled;
         compiled.event_id.iter().find_map(|&field| {
             if let Some(text) = self.plain_text(field).filter(|text| !text.is_empty()) {
-                return Some(Cow::Borrowed(text));
+                out.push_str(text);
+                return Some(());
             }
             self.calculate(field);
             self.first_value(field, |value| match value {
-                Value::Text(text) if !text.is_empty() => Some(Cow::Owned(text.into_owned())),
+                Value::Text(text) if !text.is_empty() => {
+                    out.push_str(&text);
+                    Some(())
+                }
                 _ => None,
             })
-        })
+        });
     }
 
     /// The first value of a field of the event, if that is a string without escapes.

@@ -4,6 +4,7 @@ use super::compiled::Automaton;
 use super::fold::fold_into;
 use super::{Value, number};
 use crate::scan::compact;
+use crate::scan::vector::{VECTOR_BYTES, pairs};
 use core::cmp::Ordering;
 use regex_automata::Input;
 use regex_automata::dfa::Automaton as _;
@@ -102,7 +103,7 @@ fn fits_exactly(pattern: &Pattern, text: &str) -> bool {
 }
 
 /// Whether a short text, as values of events are, holds another one. Looks for its first and last byte at their distance,
-/// 16 places at once.
+/// a vector at once.
 pub(super) fn contains(text: &str, part: &str) -> bool {
     let (text, part) = (text.as_bytes(), part.as_bytes());
     let (Some(&first), Some(&last)) = (part.first(), part.last()) else { return true };
@@ -112,19 +113,22 @@ pub(super) fn contains(text: &str, part: &str) -> bool {
         return false;
     };
     let begins = |at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(part));
-    let (Some(last_heads), Some(last_tails)) = (heads.last_chunk::<16>(), tails.last_chunk::<16>()) else {
+    let (Some(last_heads), Some(last_tails)) = (heads.last_chunk(), tails.last_chunk()) else {
         return (0..heads.len()).any(begins);
     };
-    let may_begin = |heads: &[u8; 16], tails: &[u8; 16]| {
-        let fits = |(head, tail): (&u8, &u8)| u8::from(*head == first) & u8::from(*tail == last);
-        heads.iter().zip(tails).map(fits).fold(0, |any, one| any | one) != 0
-    };
-    for ((heads, tails), at) in heads.as_chunks().0.iter().zip(tails.as_chunks().0).zip((0..).step_by(16)) {
-        if may_begin(heads, tails) && (at..at + 16).any(begins) {
-            return true;
+    let is_in = |heads: &[u8; VECTOR_BYTES], tails: &[u8; VECTOR_BYTES], at: usize| {
+        let mut places = pairs(heads, tails, first, last);
+        while places != 0 {
+            if begins(at + places.trailing_zeros() as usize) {
+                return true;
+            }
+            places &= places - 1;
         }
-    }
-    may_begin(last_heads, last_tails) && (heads.len() - 16..heads.len()).any(begins)
+        false
+    };
+    let vectors = heads.as_chunks().0.iter().zip(tails.as_chunks().0).zip((0..).step_by(VECTOR_BYTES));
+    vectors.into_iter().any(|((heads, tails), at)| is_in(heads, tails, at))
+        || is_in(last_heads, last_tails, heads.len() - VECTOR_BYTES)
 }
 
 /// Matches piece by piece; on a mismatch the latest `*` takes one character more.

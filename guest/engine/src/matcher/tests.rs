@@ -38,6 +38,14 @@ fn asked<T>(mut plan: Plan, event: &str, ask: impl FnOnce(&mut Matcher<'_>) -> T
     ask(&mut matcher)
 }
 
+impl Matcher<'_> {
+    fn text(&mut self, field: FieldId) -> Option<String> {
+        let mut text = None;
+        self.first_text(field, &mut |found| text = Some(found.to_owned()));
+        text
+    }
+}
+
 fn texts(field: Field, event: &str) -> Vec<String> {
     asked(plan(vec![field], vec![], vec![]), event, |matcher| matcher.texts(FieldId(0)))
 }

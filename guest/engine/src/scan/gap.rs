@@ -12,7 +12,7 @@ use std::borrow::Cow;
 /// The key whose value says what kind of event it is: what else it holds depends on it.
 const SUBJECT: &[u8] = b"eventName";
 
-/// Reads the gap at `at`, which begins at the spot `from`, and learns it. Nothing if it is wrong, deep, long, or there is no room.
+/// Reads the gap at `at`, which begins at the spot `from`, and learns it. Nothing if it is wrong, deep, long, or no more may be learned.
 #[cold]
 #[inline(never)]
 pub(super) fn learn(
@@ -22,6 +22,9 @@ pub(super) fn learn(
     marks: &mut Marks<'_>,
     at: usize,
 ) -> Option<GapId> {
+    if !learned.allows_another() {
+        return None;
+    }
     let bytes = marks.bytes();
     let mut reader = Reader {
         learned,

@@ -173,6 +173,8 @@ pub(crate) struct Learned {
     index: HashTable<GapId>,
     /// Gaps by what stood before them.
     guesses: Vec<GapId>,
+    /// How many gaps may be learned just now: each event allows one more.
+    allowance: usize,
 }
 
 type Block = [u8; VECTOR_BYTES];
@@ -181,15 +183,28 @@ impl Learned {
     /// To be called before each event: makes room, and drops everything where there is none.
     #[inline]
     pub(super) fn begin(&mut self) {
-        if self.gaps.is_empty() || self.is_full() {
+        self.allowance = (self.allowance + 1).min(LEARNED_GAPS_MAX);
+        if self.gaps.is_empty() {
+            self.allowance = LEARNED_GAPS_MAX;
+            self.forget();
+        } else if self.is_full() {
             self.forget();
         }
+    }
+
+    /// Whether a gap may be learned, which is dear: where events are never alike, it pays no more.
+    pub(super) fn allows_another(&mut self) -> bool {
+        match self.allowance.checked_sub(1) {
+            Some(less) => self.allowance = less,
+            None => return false,
+        }
+        true
     }
 
     #[cold]
     #[inline(never)]
     fn forget(&mut self) {
-        *self = Learned::default();
+        *self = Learned { allowance: self.allowance, ..Learned::default() };
         let (outer, first_inner, next) = (NONE, NONE, NONE);
         self.places.push(Place { outer, is_object: false, node: NO_NODE, depth: 0, first_inner, next });
         self.guesses.resize(GUESSES, BEGIN);
@@ -201,6 +216,12 @@ impl Learned {
     fn is_full(&self) -> bool {
         let items = self.blocks.len() + self.effects.len() + self.places.len();
         self.gaps.len() > LEARNED_GAPS_MAX || items > LEARNED_ITEMS_MAX
+    }
+
+    /// How many gaps are kept.
+    #[cfg(test)]
+    pub(super) fn gaps(&self) -> usize {
+        self.gaps.len()
     }
 
     #[inline(always)]
@@ -261,7 +282,7 @@ impl Learned {
                 known.from == gap.from && known.then == gap.then && text_of(&self.blocks, known) == text
             })
         };
-        let hash = hash_of(text);
+        let hash = hash(gap.from, text);
         if let Some(&id) = self.index.find(hash, is_it) {
             return Some(id);
         }
@@ -285,7 +306,8 @@ impl Learned {
         self.blocks.extend(text.as_chunks().0.iter().skip(1));
         self.effects.extend_from_slice(effects);
         let Learned { gaps, blocks, index, .. } = self;
-        let rehash = |id: &GapId| gaps.get(*id as usize).map_or(0, |gap| hash_of(&text_of(blocks, gap)));
+        let rehash =
+            |id: &GapId| gaps.get(*id as usize).map_or(0, |gap| self::hash(gap.from, &text_of(blocks, gap)));
         index.insert_unique(hash, id, rehash);
         Some(id)
     }
@@ -349,6 +371,12 @@ impl Learned {
         let (parts, _) = text.as_chunks();
         parts.iter().skip(1).zip(blocks).all(|(part, block)| is_same(part, block))
     }
+}
+
+/// Of gaps with the same bytes, those of different spots have different hashes, too.
+fn hash(from: Spot, text: &[u8]) -> u64 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    hash_of(text) ^ u64::from(from.0).wrapping_mul(SPREAD)
 }
 
 /// The bytes of a gap.

@@ -2,6 +2,7 @@
 
 use super::json::{after_number, after_string, unescape};
 use super::spans::{Kind, Span};
+use crate::order::order_of;
 use std::borrow::Cow;
 
 /// Puts the scalars of an event but nulls into `out`, in the order of the text. Of members with one key the last alone
@@ -109,8 +110,8 @@ impl<'e> Walk<'e> {
         let Some(Open::Object(outer)) = self.open.pop() else { return };
         let Some(members) = self.members.get_mut(outer..) else { return };
         end_member(Some(members), out.len());
-        members.sort_unstable_by(|one, other| (&one.key, one.before).cmp(&(&other.key, other.before)));
-        for pair in members.windows(2) {
+        let in_order: Vec<_> = order_of(members, &|one, other| one.key.cmp(&other.key)).collect();
+        for pair in in_order.windows(2) {
             if let [earlier, later] = pair
                 && earlier.key == later.key
             {

@@ -13,15 +13,15 @@ mod leaves;
 mod lines;
 mod marks;
 #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))))]
-mod scalar;
+pub(crate) mod scalar;
 mod spans;
 mod time;
 mod tokens;
 mod trie;
 #[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
-mod vector;
+pub(crate) mod vector;
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128"))))]
-use scalar as vector;
+pub(crate) use scalar as vector;
 mod walk;
 
 pub(crate) use elements::{element, elements};

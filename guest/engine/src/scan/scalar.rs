@@ -3,7 +3,7 @@
 //! Every test sets the highest bit of a byte's lane and carries into no other lane.
 
 /// Bytes of a block that is compared as a whole.
-pub(super) const VECTOR_BYTES: usize = 16;
+pub(crate) const VECTOR_BYTES: usize = 16;
 
 /// Bytes that are looked at together.
 pub(super) const BLOCK_BYTES: usize = 64;
@@ -57,6 +57,19 @@ pub(super) fn is_same_at(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES], p
     ((first & lowest(bits)) | (second & lowest(bits.saturating_sub(64)))) == 0
 }
 
+/// One bit for each place that holds `first`, and `last` in the other bytes.
+#[inline(always)]
+pub(crate) fn pairs(heads: &[u8; VECTOR_BYTES], tails: &[u8; VECTOR_BYTES], first: u8, last: u8) -> u32 {
+    let words = |block: &[u8; VECTOR_BYTES]| {
+        let block = u128::from_le_bytes(*block);
+        [block as u64, (block >> 64) as u64]
+    };
+    let is_zero = |word: u64| !(((word & !HIGH) + each(0x7f)) | word) & HIGH;
+    let both = |head: u64, tail: u64| bits(is_zero(head ^ each(first)) & is_zero(tail ^ each(last))) as u32;
+    let ([head, heads], [tail, tails]) = (words(heads), words(tails));
+    both(head, tail) | both(heads, tails) << WORD_BYTES
+}
+
 /// As many of the lowest bits as that, or all.
 #[inline(always)]
 fn lowest(bits: u32) -> u64 {
@@ -65,7 +78,7 @@ fn lowest(bits: u32) -> u64 {
 
 /// Whether both are the same.
 #[inline(always)]
-pub(super) fn is_same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> bool {
+pub(crate) fn is_same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> bool {
     let [first, second] = differences(one, other);
     (first | second) == 0
 }
@@ -80,6 +93,18 @@ fn differences(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> [u64; 2]
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pairs_are_told_at_every_place() {
+        for place in 0..VECTOR_BYTES {
+            for (first, last) in [(b'a', b'b'), (0, 0xff), (0x80, 1)] {
+                let (mut heads, mut tails) = ([b'x'; VECTOR_BYTES], [b'y'; VECTOR_BYTES]);
+                (heads[place], tails[place]) = (first, last);
+                assert_eq!(pairs(&heads, &tails, first, last), 1 << place);
+                assert_eq!(pairs(&heads, &tails, first, b'c'), 0);
+            }
+        }
+    }
 
     #[test]
     fn every_byte_is_told_at_every_place() {

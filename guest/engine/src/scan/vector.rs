@@ -4,7 +4,7 @@
 #![allow(unsafe_code, reason = "vector loads take an address")]
 
 /// Bytes of a vector.
-pub(super) const VECTOR_BYTES: usize = 16;
+pub(crate) const VECTOR_BYTES: usize = 16;
 
 /// Bytes that are looked at together.
 pub(super) const BLOCK_BYTES: usize = 64;
@@ -37,9 +37,16 @@ pub(super) fn is_same_at(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES], p
     same(one, other) & u32::from(places) == u32::from(places)
 }
 
+/// One bit for each place that holds `first`, and `last` in the other bytes.
+#[inline(always)]
+pub(crate) fn pairs(heads: &[u8; VECTOR_BYTES], tails: &[u8; VECTOR_BYTES], first: u8, last: u8) -> u32 {
+    use lane::{and, bits, equal, load};
+    bits(and(equal(load(heads), first), equal(load(tails), last)))
+}
+
 /// Whether both are the same.
 #[inline(always)]
-pub(super) fn is_same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> bool {
+pub(crate) fn is_same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> bool {
     same(one, other) == u32::from(u16::MAX)
 }
 
@@ -53,7 +60,8 @@ fn same(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES]) -> u32 {
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lane {
     use core::arch::wasm32::{
-        i8x16_bitmask, i8x16_eq, i8x16_lt, i8x16_splat, u8x16_splat, v128, v128_load, v128_or, v128_xor,
+        i8x16_bitmask, i8x16_eq, i8x16_lt, i8x16_splat, u8x16_splat, v128, v128_and, v128_load, v128_or,
+        v128_xor,
     };
 
     pub(super) type Lane = v128;
@@ -86,6 +94,11 @@ mod lane {
     }
 
     #[inline(always)]
+    pub(super) fn and(one: v128, other: v128) -> v128 {
+        v128_and(one, other)
+    }
+
+    #[inline(always)]
     pub(super) fn flip(lane: v128, ones: u8) -> v128 {
         v128_xor(lane, u8x16_splat(ones))
     }
@@ -100,8 +113,8 @@ mod lane {
 #[cfg(target_arch = "x86_64")]
 mod lane {
     use core::arch::x86_64::{
-        __m128i, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128,
-        _mm_set1_epi8, _mm_xor_si128,
+        __m128i, _mm_and_si128, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_loadu_si128, _mm_movemask_epi8,
+        _mm_or_si128, _mm_set1_epi8, _mm_xor_si128,
     };
 
     pub(super) type Lane = __m128i;
@@ -138,6 +151,12 @@ mod lane {
     }
 
     #[inline(always)]
+    pub(super) fn and(one: __m128i, other: __m128i) -> __m128i {
+        // SAFETY: as above.
+        unsafe { _mm_and_si128(one, other) }
+    }
+
+    #[inline(always)]
     pub(super) fn flip(lane: __m128i, ones: u8) -> __m128i {
         // SAFETY: as above.
         unsafe { _mm_xor_si128(lane, _mm_set1_epi8(ones.cast_signed())) }
@@ -154,6 +173,18 @@ mod lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pairs_are_told_at_every_place() {
+        for place in 0..VECTOR_BYTES {
+            let (mut heads, mut tails) = ([b'x'; VECTOR_BYTES], [b'y'; VECTOR_BYTES]);
+            (heads[place], tails[place]) = (b'a', b'b');
+            assert_eq!(pairs(&heads, &tails, b'a', b'b'), 1 << place);
+            assert_eq!(pairs(&heads, &tails, b'a', b'c'), 0);
+            assert_eq!(same(&heads, &[b'x'; VECTOR_BYTES]), 0xffff & !(1 << place));
+            assert!(is_same(&heads, &heads) && !is_same(&heads, &tails));
+        }
+    }
 
     #[test]
     fn every_byte_is_told_at_every_place() {

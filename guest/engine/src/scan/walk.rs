@@ -150,7 +150,7 @@ impl Scanner {
     }
 
     /// What a gap at `at` means, in an event that begins at `event`.
-    #[inline(never)]
+    #[inline(always)]
     fn apply(
         &mut self,
         trie: &PathTrie,

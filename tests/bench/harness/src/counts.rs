@@ -48,7 +48,7 @@ pub(crate) fn differences(outcome: &Outcome) -> Vec<Difference> {
     let mut found = Vec::new();
     for line in &outcome.lines {
         let Ok(measured) = &line.result else { continue };
-        if line.entrant.name == measure || measured.ready.rules == 0 {
+        if line.entrant.name == measure || measured.ready.rules == 0 || !line.entrant.reads_events() {
             continue;
         }
         let rules = departures(&measured.tally, right);

@@ -112,15 +112,18 @@ fn row(outcome: &Outcome, line: &Line) -> Vec<String> {
     let Ok(measured) = &line.result else {
         return vec![title, "not measured".to_owned()];
     };
-    let ratio =
-        |to: &str| outcome.ratio(line.entrant.name, to).map_or(String::new(), |ratio| format!("{ratio:.2}"));
+    let reads = line.entrant.reads_events();
+    let ratio = |to: &str| {
+        let ratio = outcome.ratio(line.entrant.name, to).filter(|_| reads);
+        ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"))
+    };
     let tally = &measured.tally;
-    let evaluates = measured.ready.rules > 0;
+    let evaluates = measured.ready.rules > 0 && reads;
     let if_it = |is: bool, text: String| if is { text } else { String::new() };
     vec![
         title,
-        if_it(tally.events > 0, events_rate(measured)),
-        if_it(tally.bytes > 0, format!("{:.0}", outcome.rate(measured))),
+        if_it(tally.events > 0 && reads, events_rate(measured)),
+        if_it(tally.bytes > 0 && reads, format!("{:.0}", outcome.rate(measured))),
         seconds(measured),
         ratio("rsigma-eval"),
         ratio("serde-value"),

@@ -45,6 +45,13 @@ pub(crate) enum Takes {
     Figures,
 }
 
+impl Entrant {
+    /// Whether it goes over the events, so that rates and counts say something.
+    pub(crate) fn reads_events(&self) -> bool {
+        self.takes != Takes::Figures
+    }
+}
+
 const fn entrant(
     name: &'static str,
     title: &'static str,

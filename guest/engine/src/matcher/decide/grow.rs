@@ -6,7 +6,7 @@ use crate::limits::{DECISION_BYTES_MAX, DECISION_STEPS_MAX};
 use crate::matcher::Matcher;
 use crate::matcher::compiled::{Compiled, CompiledField, Tables};
 use crate::matcher::index::Place;
-use crate::order::sort_by;
+use crate::order::{sort_by, sort_numbers};
 use tripwasm_plan::{FieldId, Pattern, Predicate, PredicateId, Rule, Test};
 
 /// Predicates that one step asks, a bit of its outcome each.
@@ -146,7 +146,7 @@ impl Decisions {
                 None => open.push(rule),
             }
         }
-        holding.sort_unstable();
+        sort_numbers(holding);
         (open, wanted)
     }
 }

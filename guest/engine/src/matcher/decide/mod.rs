@@ -15,6 +15,7 @@ mod recall;
 use super::Matcher;
 use super::index::Place;
 use crate::limits::UNDECIDED_EVENTS_MAX;
+use crate::order::sort_numbers;
 use crate::scan::NO_NODE;
 use recall::{Recall, Seen};
 use tripwasm_plan::{PredicateId, Rule};
@@ -109,10 +110,7 @@ impl Decisions {
         for entry in 0..self.entries {
             self.follow(entry, matcher, rules, out);
         }
-        if out.len() > 1 {
-            out.sort_unstable();
-            out.dedup();
-        }
+        sort_numbers(out);
     }
 
     /// From a step to the rules that hold.

@@ -3,6 +3,7 @@
 use super::{NO_STEP, StepId};
 use crate::limits::{RECALLED_TEXT_BYTES_MAX, RECALLED_VALUE_BYTES_MAX, RECALLED_VALUES_MAX};
 use crate::scan::Kind;
+use crate::scan::vector::is_same;
 
 /// Values by the step that looked at them. Forgets all of them when it is full.
 #[derive(Debug, Default, Clone)]
@@ -91,16 +92,14 @@ impl Recall {
         NO_STEP
     }
 
-    /// Whether a value with the same ends and size is this text.
+    /// Whether a value with the same ends and size is this text, which is longer than a vector.
     #[inline(never)]
     fn is_same(&self, known: &Known, text: &[u8]) -> bool {
         let start = known.text as usize;
         let known = self.texts.get(start..start + text.len()).unwrap_or_default();
-        // The last bytes are compared already.
-        let (known, text) = (known.as_chunks::<8>().0, text.as_chunks::<8>().0);
-        let differ =
-            |(one, other): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other);
-        known.len() == text.len() && known.iter().zip(text).map(differ).fold(0, |all, one| all | one) == 0
+        known.len() == text.len()
+            && known.as_chunks().0.iter().zip(text.as_chunks().0).all(|(one, other)| is_same(one, other))
+            && known.last_chunk().zip(text.last_chunk()).is_some_and(|(one, other)| is_same(one, other))
     }
 
     /// Remembers a value that is not remembered yet.

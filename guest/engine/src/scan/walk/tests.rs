@@ -2,6 +2,7 @@ use super::super::learned::Learned;
 use super::super::trie::{PathTrie, Root};
 use super::super::{Batch, MarkMemory, NodeId, Scanner};
 use crate::finding::Reason;
+use crate::limits::LEARNED_GAPS_MAX;
 use proptest::prelude::*;
 
 /// What a scan leaves behind.
@@ -152,6 +153,70 @@ fn nesting_is_bounded_alike() {
     }
 }
 
+/// More gaps than are kept, of keys that no two events share, and usual events between them.
+#[test]
+fn what_was_learned_is_bounded_and_forgotten() {
+    let trie = wanted();
+    let mut reader = Reader::default();
+    let usual = shifted(3, "");
+    let unusual = |round: usize| {
+        let members: Vec<String> = (0..300).map(|number| format!("\"k{round}_{number}\":\"v\"")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let mut counts = Vec::new();
+    for round in 0..40 {
+        check(&mut reader, &trie, format!("{usual}\n{}\n{usual}", unusual(round)).as_bytes());
+        // Each event allows another gap.
+        for _ in 0..150 {
+            reader.scanner.walk(
+                &mut reader.learned,
+                &trie,
+                &mut Batch::new(usual.as_bytes(), MarkMemory::default()).marks,
+                0,
+            );
+        }
+        assert!(check(&mut reader, &trie, usual.as_bytes()));
+        counts.push(reader.learned.gaps());
+    }
+    assert!(counts.iter().all(|&count| count <= LEARNED_GAPS_MAX + 1), "{counts:?}");
+    assert!(counts.windows(2).any(|pair| pair[1] < pair[0]), "nothing was forgotten: {counts:?}");
+}
+
+/// Events that are never alike cost no more than reading them token by token does.
+#[test]
+fn learning_stops_where_events_are_never_alike() {
+    let trie = wanted();
+    let mut reader = Reader::default();
+    let event = |number: usize| {
+        let members: Vec<String> = (0..20).map(|member| format!("\"k{number}_{member}\":\"v\"")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    for number in 0..LEARNED_GAPS_MAX / 10 {
+        check(&mut reader, &trie, event(number).as_bytes());
+    }
+    assert!(!check(&mut reader, &trie, event(LEARNED_GAPS_MAX).as_bytes()), "it was learned");
+    assert!(reader.learned.gaps() <= LEARNED_GAPS_MAX + 1);
+}
+
+/// Where events end, and what stands behind them, whatever was learned before.
+#[test]
+fn lines_end_where_they_end() {
+    let trie = wanted();
+    let mut reader = Reader::default();
+    let events = ["{}", "{\"a\":1}", "{\"a\":\"x\"}", "{\"a\":12}", "{\"a\":[]}", "{\"a\":1} "];
+    let ends = ["", "\n", "\r\n", "\n\n", " \n", "}\n", ",\n", "1\n", "\"\n", "\u{feff}\n"];
+    for _ in 0..2 {
+        for event in events {
+            for end in ends {
+                for other in events {
+                    check(&mut reader, &trie, format!("{event}{end}{other}").as_bytes());
+                    check(&mut reader, &trie, format!("{event}{end}").as_bytes());
+                }
+            }
+        }
+    }
+}
+
 fn json() -> impl Strategy<Value = String> {
     let key = prop_oneof![
         Just("a"),
@@ -207,5 +272,21 @@ proptest! {
             line[place] = byte;
         }
         check(&mut Reader::default(), &wanted(), &line);
+    }
+
+    /// Events of one batch, damaged or not, read with what the ones before taught.
+    #[test]
+    fn what_was_learned_changes_nothing(
+        values in prop::collection::vec(json(), 1..8),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+    ) {
+        let lines: Vec<String> =
+            values.iter().map(|value| format!("{{\"b\":{value},\"eventName\":\"x\",\"list\":{value}}}")).collect();
+        let mut batch = [lines.join("\n"), lines.join("\n")].join("\n").into_bytes();
+        for (place, byte) in damage {
+            let place = place.index(batch.len());
+            batch[place] = byte;
+        }
+        check(&mut Reader::default(), &wanted(), &batch);
     }
 }
