@@ -12,6 +12,7 @@ mod learned;
 mod leaves;
 mod lines;
 mod marks;
+mod places;
 mod spans;
 mod time;
 mod tokens;
