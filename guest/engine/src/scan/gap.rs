@@ -2,8 +2,9 @@
 
 use super::is_reserved;
 use super::json::{after_literal, is_number_start, unescaped};
-use super::learned::{Effect, Gap, GapId, Learned, OUTSIDE, PlaceId, Spot, Then};
+use super::learned::{Effect, Gap, GapId, Learned, Then};
 use super::marks::Marks;
+use super::places::{OUTSIDE, PlaceId, Spot};
 use super::spans::Kind;
 use super::trie::{NO_NODE, NodeId, PathTrie};
 use crate::limits::{LEARNED_DEPTH_MAX, LEARNED_GAP_BYTES_MAX};
@@ -151,7 +152,8 @@ impl Reader<'_, '_> {
 
     fn open(&mut self, is_object: bool) -> Option<Next> {
         let Value { node, is_member, .. } = self.value;
-        if self.learned.place(self.place)?.depth >= LEARNED_DEPTH_MAX || (self.place == OUTSIDE && !is_object)
+        if self.learned.places.get(self.place)?.depth >= LEARNED_DEPTH_MAX
+            || (self.place == OUTSIDE && !is_object)
         {
             return None;
         }
@@ -160,13 +162,13 @@ impl Reader<'_, '_> {
             let start = self.offset(self.at);
             self.effects.push(Effect::Open { node, is_object, is_member, start });
         }
-        self.place = self.learned.inner(self.place, is_object, node)?;
+        self.place = self.learned.places.inner(self.place, is_object, node)?;
         self.at += 1;
         Some(Next::FirstOrEnd)
     }
 
     fn close(&mut self) -> Option<Next> {
-        let place = self.learned.place(self.place)?;
+        let place = self.learned.places.get(self.place)?;
         let byte = if place.is_object { b'}' } else { b']' };
         if self.bytes.get(self.at) != Some(&byte) {
             return None;
@@ -181,7 +183,7 @@ impl Reader<'_, '_> {
     }
 
     fn member_or_element(&mut self) -> Option<Next> {
-        let place = self.learned.place(self.place)?;
+        let place = self.learned.places.get(self.place)?;
         if !place.is_object {
             self.value = Value { node: place.node, is_member: false, is_subject: false };
             return Some(Next::Value);

@@ -6,6 +6,7 @@
 //! next is guessed. A wrong guess costs time and nothing else, for no gap counts before each of its bytes was compared.
 
 use super::json::is_number_start;
+use super::places::{Places, Spot};
 use super::spans::Kind;
 use super::trie::{NO_NODE, NodeId};
 use super::vector::{VECTOR_BYTES, is_same, is_same_at};
@@ -13,60 +14,17 @@ use crate::id::hash_of;
 use crate::limits::{LEARNED_GAPS_MAX, LEARNED_ITEMS_MAX};
 use hashbrown::HashTable;
 
-/// A stack of open containers, by its number among those met so far.
-pub(super) type PlaceId = u32;
-
-/// Around the event.
-pub(super) const OUTSIDE: PlaceId = 0;
-
-/// Where a gap begins: the open containers, and whether it is a text that ends there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Spot(u32);
-
-impl Spot {
-    /// Before the event.
-    pub(super) const BEGIN: Spot = Spot::new(OUTSIDE, false);
-    const NOWHERE: Spot = Spot(NONE);
-
-    pub(super) const fn new(place: PlaceId, is_text: bool) -> Spot {
-        Spot((place << 1) | is_text as u32)
-    }
-
-    pub(super) fn place(self) -> PlaceId {
-        self.0 >> 1
-    }
-
-    pub(super) fn is_text(self) -> bool {
-        self.0 & 1 == 1
-    }
-}
-
 /// A gap, by its number among those met so far.
 pub(super) type GapId = u32;
 
 /// What stands before the first gap.
 pub(super) const BEGIN: GapId = 0;
 
-const NONE: u32 = u32::MAX;
-
 /// So many guesses are kept: several for each gap.
 const GUESSES: usize = 4 * LEARNED_GAPS_MAX;
 
 /// So many gaps are tried where the expected one does not stand.
 const FOLLOWERS: usize = 6;
-
-/// The innermost of some open containers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) outer: PlaceId,
-    pub(super) is_object: bool,
-    /// Its place in the trie of wanted paths.
-    pub(super) node: NodeId,
-    pub(super) depth: u32,
-    /// The places inside it, as a chain.
-    first_inner: PlaceId,
-    next: PlaceId,
-}
 
 /// What a gap's bytes mean. Where it stands is told in bytes from the gap's first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +126,7 @@ pub(crate) struct Learned {
     /// The bytes of long gaps, from the 17th on.
     blocks: Vec<Block>,
     effects: Vec<Effect>,
-    places: Vec<Place>,
+    pub(super) places: Places,
     /// Gaps by spot and bytes.
     index: HashTable<GapId>,
     /// Gaps by what stood before them.
@@ -205,8 +163,6 @@ impl Learned {
     #[inline(never)]
     fn forget(&mut self) {
         *self = Learned { allowance: self.allowance, ..Learned::default() };
-        let (outer, first_inner, next) = (NONE, NONE, NONE);
-        self.places.push(Place { outer, is_object: false, node: NO_NODE, depth: 0, first_inner, next });
         self.guesses.resize(GUESSES, BEGIN);
         // What stands before an event begins nowhere, so it is never found.
         self.gaps.push(Gap::new(Spot::NOWHERE, Spot::BEGIN, Then::Text));
@@ -319,27 +275,6 @@ impl Learned {
         self.effects.get(first..first + usize::from(gap.effects)).unwrap_or_default()
     }
 
-    pub(super) fn place(&self, place: PlaceId) -> Option<Place> {
-        self.places.get(place as usize).copied()
-    }
-
-    /// The place inside a container that begins in `outer`.
-    pub(super) fn inner(&mut self, outer: PlaceId, is_object: bool, node: NodeId) -> Option<PlaceId> {
-        let around = self.place(outer)?;
-        let mut inner = around.first_inner;
-        while let Some(known) = self.place(inner) {
-            if known.is_object == is_object && known.node == node {
-                return Some(inner);
-            }
-            inner = known.next;
-        }
-        let fresh = self.places.len() as PlaceId;
-        let (depth, next) = (around.depth + 1, around.first_inner);
-        self.places.push(Place { outer, is_object, node, depth, first_inner: NONE, next });
-        self.places.get_mut(outer as usize)?.first_inner = fresh;
-        Some(fresh)
-    }
-
     /// Whether a gap is the one that stands here.
     pub(super) fn stands(&self, id: GapId, spot: Spot, rest: &[u8]) -> bool {
         let Some(gap) = self.gap(id).filter(|gap| gap.from == spot) else { return false };
@@ -376,7 +311,7 @@ impl Learned {
 /// Of gaps with the same bytes, those of different spots have different hashes, too.
 fn hash(from: Spot, text: &[u8]) -> u64 {
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-    hash_of(text) ^ u64::from(from.0).wrapping_mul(SPREAD)
+    hash_of(text) ^ u64::from(from.number()).wrapping_mul(SPREAD)
 }
 
 /// The bytes of a gap.

@@ -12,6 +12,7 @@ mod learned;
 mod leaves;
 mod lines;
 mod marks;
+mod places;
 #[cfg(any(test, not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))))]
 pub(crate) mod scalar;
 mod spans;

@@ -5,8 +5,9 @@
 use super::Scanner;
 use super::gap::learn;
 use super::json::after_number;
-use super::learned::{BEGIN, Effect, Gap, GapId, Known, Learned, Spot, Then};
+use super::learned::{BEGIN, Effect, Gap, GapId, Known, Learned, Then};
 use super::marks::Marks;
+use super::places::Spot;
 use super::spans::{Kind, Span};
 use super::tokens::Frame;
 use super::trie::{NO_NODE, NodeId, PathTrie};
