@@ -54,7 +54,6 @@ pub(crate) fn targets_table(targets: &[Target]) -> String {
         let wanted = match target.wanted {
             Wanted::AtLeast(least) => format!("at least {}", figure(least)),
             Wanted::AtMost(most) => format!("at most {}", figure(most)),
-            Wanted::Told => String::new(),
         };
         let verdict = match target.is_met() {
             Some(true) => "met",
