@@ -30,7 +30,7 @@ mod statistics;
 mod time;
 
 pub use detector::{Detector, DetectorOptions};
-pub use error::{DetectorError, LoadError, Trapped};
+pub use error::{DetectorError, LoadError, StateProblem, Trapped};
 pub use module::{Filter, Module};
 pub use runtime::{CompileCache, Runtime, RuntimeOptions};
 pub use statistics::combine as combine_statistics;

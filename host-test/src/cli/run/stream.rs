@@ -374,7 +374,8 @@ fn read(reader: SourceReader, ahead: &SyncSender<()>, arrivals: &Sender<Event>) 
     let _ = arrivals.send(Event::End);
 }
 
-fn reason_text(reason: Reason) -> &'static str {
+/// The contract's word for a reason.
+pub(in crate::cli) fn reason_text(reason: Reason) -> &'static str {
     match reason {
         Reason::Empty => "empty",
         Reason::NotUtf8 => "not-utf8",
