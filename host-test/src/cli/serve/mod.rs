@@ -141,11 +141,11 @@ async fn start(
     alerts: AlertQueue,
 ) -> anyhow::Result<(Evaluator, Workers)> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    // Windows see all events, in one instance. A module that comes later may have some.
+    // Windows see all events, in one instance.
     let workers =
         if module.info().levels == 0 { arguments.threads.map_or(processors, usize::from) } else { 1 };
     let workers = workers.min(WORKERS_MAX);
-    let (evaluator, queue) = Evaluator::new(module.clone(), workers);
+    let (evaluator, queue) = Evaluator::new(module.clone());
     let duties = Duties { mode: arguments.mode, idle: arguments.idle, alerts, windows: arguments.windows };
     let state = arguments.state.clone();
     let module = module.clone();
@@ -153,7 +153,7 @@ async fn start(
     let started = tokio::task::spawn_blocking(move || {
         let mut started = Vec::new();
         for number in 0..workers {
-            let mut worker = Worker::new(&queue, &module, duties.clone())?;
+            let mut worker = Worker::new(number, &queue, &module, duties.clone())?;
             if let (0, Some(path)) = (number, &state) {
                 worker.keep(path, &module)?;
             }
