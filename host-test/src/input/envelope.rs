@@ -16,13 +16,21 @@ const DEPTH_MAX: u32 = 8;
 const RECORD_BYTES_MAX: u64 = 1 << 30;
 
 /// Events taken out of envelopes, one a line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
     pub(super) bytes: Vec<u8>,
     pub(super) problems: Vec<InputError>,
+    /// How many more bytes compressed records may unfold to.
+    pub(super) unfolding: u64,
 }
 
 impl Lines {
+    /// No lines yet, to be written into a buffer that may hold anything.
+    pub(super) fn into(mut bytes: Vec<u8>, unfolding: u64) -> Self {
+        bytes.clear();
+        Lines { bytes, problems: Vec::new(), unfolding }
+    }
+
     /// Adds a value as one line. A raw line break in JSON stands between tokens, where a space says the same.
     pub(super) fn push(&mut self, value: &[u8]) {
         let start = self.bytes.len();
@@ -106,7 +114,7 @@ fn unwrap_told(value: &[u8], telling: Telling<'_>, depth: u32, lines: &mut Lines
             Ok(text) => documents(text.as_bytes(), depth + 1, lines),
             Err(problem) => undecodable(value, problem, lines),
         },
-        Envelope::Base64(field, string) => match decode(field, string) {
+        Envelope::Base64(field, string) => match decode(field, string, &mut lines.unfolding) {
             Ok(bytes) => documents(&bytes, depth + 1, lines),
             Err(problem) => undecodable(value, problem, lines),
         },
@@ -121,20 +129,30 @@ fn undecodable(value: &[u8], problem: InputError, lines: &mut Lines) {
 /// Text inside an envelope: any number of JSON values, or something else, whose lines come out as they are.
 fn documents(bytes: &[u8], depth: u32, lines: &mut Lines) {
     let mut at = skip_space(bytes, 0);
+    // Behind a value that does not end, values are looked for within a line: a look over all the rest from each line would
+    // take hours for a MB of brackets.
+    let mut within_lines = false;
+    let mut line_end = 0;
     while at < bytes.len() {
-        let end = match (bytes.get(at), value_end(bytes, at)) {
-            (Some(b'{' | b'['), Ok(end)) => {
-                unwrap_at(bytes.get(at..end).unwrap_or_default(), depth, lines);
-                end
+        let rest = bytes.get(at..).unwrap_or_default();
+        if at >= line_end {
+            line_end = at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        }
+        let line = bytes.get(at..line_end).unwrap_or_default();
+        let bracket = matches!(rest.first(), Some(b'{' | b'['));
+        let end = if bracket { value_end(if within_lines { line } else { rest }, 0).ok() } else { None };
+        at = match end.and_then(|end| rest.get(..end)) {
+            Some(value) => {
+                unwrap_at(value, depth, lines);
+                at + value.len()
             }
-            _ => {
-                let rest = bytes.get(at..).unwrap_or_default();
-                let end = at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-                lines.push(bytes.get(at..end).unwrap_or_default());
-                end
+            None => {
+                within_lines |= bracket;
+                lines.push(line);
+                line_end
             }
         };
-        at = skip_space(bytes, end);
+        at = skip_space(bytes, at);
     }
 }
 
@@ -211,27 +229,29 @@ fn text(field: &'static str, string: &[u8]) -> Result<String, InputError> {
         .map_err(|error| InputError::Envelope { field, reason: format!("no text ({error})") })
 }
 
-fn decode(field: &'static str, string: &[u8]) -> Result<Vec<u8>, InputError> {
+fn decode(field: &'static str, string: &[u8], unfolding: &mut u64) -> Result<Vec<u8>, InputError> {
     let problem = |reason| InputError::Envelope { field, reason };
     let bytes = STANDARD
         .decode(text(field, string)?.as_bytes())
         .map_err(|error| problem(format!("no base64 ({error})")))?;
-    match unzip(Cow::Owned(bytes)) {
+    match unzip(Cow::Owned(bytes), unfolding) {
         Ok(bytes) => Ok(bytes.into_owned()),
         Err(error) => Err(problem(format!("corrupt gzip ({error})"))),
     }
 }
 
-fn unzip(bytes: Cow<'_, [u8]>) -> std::io::Result<Cow<'_, [u8]>> {
+fn unzip<'a>(bytes: Cow<'a, [u8]>, unfolding: &mut u64) -> std::io::Result<Cow<'a, [u8]>> {
     if !bytes.starts_with(&super::form::GZIP_MAGIC) {
         return Ok(bytes);
     }
+    let most = RECORD_BYTES_MAX.min(*unfolding);
     let mut unfolded = Vec::new();
-    let length =
-        flate2::read::MultiGzDecoder::new(&*bytes).take(RECORD_BYTES_MAX).read_to_end(&mut unfolded)?;
-    if length as u64 == RECORD_BYTES_MAX {
-        return Err(std::io::Error::other("unfolds to more than 1 GiB"));
+    let reader = flate2::read::MultiGzDecoder::new(&*bytes);
+    let length = reader.take(most.saturating_add(1)).read_to_end(&mut unfolded)? as u64;
+    if length > most {
+        return Err(std::io::Error::other(format!("unfolds to more than {most} bytes")));
     }
+    *unfolding -= length;
     Ok(Cow::Owned(unfolded))
 }
 
@@ -264,7 +284,7 @@ mod tests {
             ),
         ];
         for (input, expected) in cases {
-            let mut lines = Lines::default();
+            let mut lines = Lines::into(Vec::new(), u64::MAX);
             unwrap(input.as_bytes(), &mut lines);
             assert_eq!(String::from_utf8_lossy(&lines.bytes), *expected, "{input}");
             assert!(lines.problems.is_empty(), "{input}: {:?}", lines.problems);
@@ -279,10 +299,35 @@ mod tests {
             r#"{"CloudTrailEvent":"\ud800"}"#,
         ];
         for input in cases {
-            let mut lines = Lines::default();
+            let mut lines = Lines::into(Vec::new(), u64::MAX);
             unwrap(input.as_bytes(), &mut lines);
             assert_eq!(lines.bytes, format!("{input}\n").as_bytes());
             assert_eq!(lines.problems.len(), 1, "{input}");
         }
+    }
+
+    #[test]
+    fn brackets_that_never_close_cost_no_more_than_their_length() {
+        let data = |text: &str| format!(r#"{{"awslogs":{{"data":"{}"}}}}"#, STANDARD.encode(text));
+        let mut lines = Lines::into(Vec::new(), u64::MAX);
+        let open = "[\n".repeat(500_000);
+        unwrap(data(&open).as_bytes(), &mut lines);
+        assert!(lines.bytes == open.as_bytes());
+        // Whole values behind one that does not end come out all the same.
+        let mut lines = Lines::into(Vec::new(), u64::MAX);
+        unwrap(data("{\"a\":\n{\"b\":1}{\"c\":2}\n").as_bytes(), &mut lines);
+        assert_eq!(lines.bytes, b"{\"a\":\n{\"b\":1}\n{\"c\":2}\n");
+    }
+
+    #[test]
+    fn what_records_unfold_to_is_bounded_together() {
+        use std::io::Write;
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&b"{}\n".repeat(1000)).unwrap();
+        let record = format!(r#"{{"kinesis":{{"data":"{}"}}}}"#, STANDARD.encode(packed.finish().unwrap()));
+        let mut lines = Lines::into(Vec::new(), 7000);
+        unwrap(format!(r#"{{"Records":[{record},{record},{record}]}}"#).as_bytes(), &mut lines);
+        assert_eq!(lines.bytes, [b"{}\n".repeat(2000), format!("{record}\n").into_bytes()].concat());
+        assert_eq!(lines.problems.len(), 1);
     }
 }

@@ -54,6 +54,7 @@ pub struct EventReader {
     place: Place,
     in_long_line: bool,
     problems: Vec<InputError>,
+    unfolding: u64,
 }
 
 /// Where in a sequence of documents the reader is.
@@ -112,7 +113,13 @@ impl EventReader {
             place: Place::Between,
             in_long_line: false,
             problems,
+            unfolding: u64::MAX,
         }
+    }
+
+    /// Bounds what compressed records in envelopes unfold to, all together. Those beyond it are passed on as they are.
+    pub fn with_unfolding_max(self, bytes: u64) -> Self {
+        EventReader { unfolding: bytes, ..self }
     }
 
     /// The next lines; `None` at the end.
@@ -241,8 +248,7 @@ impl EventReader {
     }
 
     fn document_batch(&mut self) -> Batch {
-        let mut lines = Lines { bytes: self.spare.take(), problems: Vec::new() };
-        lines.bytes.clear();
+        let mut lines = Lines::into(self.spare.take(), self.unfolding);
         while lines.bytes.len() < self.options.batch_bytes {
             match self.step(&mut lines) {
                 Step::Advanced => {}
@@ -262,6 +268,7 @@ impl EventReader {
                 Step::NeedsMore => self.fill(),
             }
         }
+        self.unfolding = lines.unfolding;
         let count = memchr::memchr_iter(b'\n', &lines.bytes).count() as u64;
         Batch { bytes: lines.bytes, lines: count, evaluation: Evaluation::Evaluate, problems: lines.problems }
     }
