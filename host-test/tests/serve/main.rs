@@ -6,6 +6,7 @@
 #[path = "../command/mod.rs"]
 mod command;
 
+mod abuse;
 mod access;
 mod answers;
 mod crowd;

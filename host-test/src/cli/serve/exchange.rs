@@ -5,7 +5,7 @@
 //! the same events.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +16,9 @@ use super::downstream::{Body, Delivery};
 
 /// How long an answer is kept: longer than shippers wait between two tries.
 const KEPT_FOR: Duration = Duration::from_secs(600);
+
+/// Answers kept at a time, so that looking through them stays cheap.
+const ANSWERS_MAX: usize = 4096;
 
 /// What a batch came to.
 #[derive(Debug, Clone)]
@@ -47,8 +50,21 @@ pub(super) struct Exchange {
 struct Entry {
     key: [u8; 32],
     settling: Settling,
-    bytes: usize,
+    sent_bytes: usize,
     since: Instant,
+}
+
+impl Entry {
+    /// The memory it holds: a packed batch may have become a hundred times its size.
+    fn bytes(&self) -> usize {
+        self.settling.borrow().as_ref().map_or(self.sent_bytes * 2, |settled| settled.body.bytes.len())
+    }
+
+    /// Whether it is of use: neither too old, nor one that will never be settled.
+    fn is_good(&self) -> bool {
+        let settles = self.settling.borrow().is_some() || self.settling.has_changed().is_ok();
+        settles && self.since.elapsed() <= KEPT_FOR
+    }
 }
 
 impl Exchange {
@@ -59,31 +75,49 @@ impl Exchange {
 
     /// The answer to a batch that came before and that nobody got.
     pub(super) fn claim(&self, batch: &[u8]) -> Option<Settling> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // Hashing costs; nearly always nothing is kept.
-        if kept.is_empty() {
+        if self.lock().is_empty() {
             return None;
         }
         let key: [u8; 32] = Sha256::digest(batch).into();
+        self.give_up();
+        let mut kept = self.lock();
         let at = kept.iter().position(|entry| entry.key == key)?;
-        kept.remove(at).map(|entry| entry.settling)
+        let entry = kept.remove(at);
+        metrics::gauge!("tripwasm_answers_kept").set(kept.len() as f64);
+        entry.map(|entry| entry.settling)
     }
 
     /// Keeps an answer that nobody got. The oldest ones are given up for it.
     pub(super) fn keep(&self, batch: &[u8], settling: Settling) {
-        let bytes = batch.len() * 2;
-        let entry = Entry { key: Sha256::digest(batch).into(), settling, bytes, since: Instant::now() };
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back(entry);
-        let mut sum: usize = kept.iter().map(|entry| entry.bytes).sum();
+        let key = Sha256::digest(batch).into();
+        let entry = Entry { key, settling, sent_bytes: batch.len(), since: Instant::now() };
+        self.lock().push_back(entry);
+        self.give_up();
+    }
+
+    /// Gives up what is too old or too much: when something is kept or asked for, and when an answer that is kept becomes
+    /// known, with its size.
+    pub(super) fn give_up(&self) {
+        let mut kept = self.lock();
+        let before = kept.len();
+        kept.retain(Entry::is_good);
+        let mut sum: usize = kept.iter().map(Entry::bytes).sum();
         while let Some(oldest) = kept.front()
-            && (sum > self.bytes_max || oldest.since.elapsed() > KEPT_FOR)
+            && (sum > self.bytes_max || kept.len() > ANSWERS_MAX)
         {
-            sum -= oldest.bytes;
+            sum -= oldest.bytes().min(sum);
             kept.pop_front();
-            metrics::counter!("tripwasm_answers_given_up_total").increment(1);
+        }
+        let given_up = before - kept.len();
+        if given_up > 0 {
+            metrics::counter!("tripwasm_answers_given_up_total").increment(given_up as u64);
         }
         metrics::gauge!("tripwasm_answers_kept").set(kept.len() as f64);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Entry>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Watches over an answer that somebody waits for.
@@ -169,5 +203,33 @@ mod tests {
         }
         assert!(exchange.claim(&[7; 20]).is_none());
         assert!(exchange.claim(&[8; 20]).is_some() && exchange.claim(&[9; 20]).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_a_packed_batch_became_counts() {
+        let exchange = Exchange::new(1000);
+        let (sender, settling) = watch::channel(None);
+        exchange.keep(b"packed", settling);
+        let (_other, settling) = watch::channel(None);
+        exchange.keep(b"other", settling);
+        let body = Body { bytes: vec![b' '; 2000].into(), content_type: "application/x-ndjson" };
+        let unavailable = Delivery::Unavailable { reason: "it is down".to_owned(), busy: false };
+        sender.send_replace(Some(Settled { delivery: unavailable, body, counts: EventCounts::default() }));
+        exchange.give_up();
+        assert!(exchange.claim(b"packed").is_none());
+        assert!(exchange.claim(b"other").is_some());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_old_or_never_comes_is_not_given() {
+        let exchange = Exchange::new(1000);
+        let (_sender, settling) = watch::channel(settled(Delivery::Delivered));
+        exchange.keep(b"old", settling);
+        exchange.lock()[0].since -= KEPT_FOR + Duration::from_secs(1);
+        assert!(exchange.claim(b"old").is_none(), "the same bytes an hour later are another batch");
+        let (sender, settling) = watch::channel(None);
+        exchange.keep(b"lost", settling);
+        drop(sender);
+        assert!(exchange.claim(b"lost").is_none());
     }
 }

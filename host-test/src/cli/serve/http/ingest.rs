@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::body::Body as RequestBody;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -9,10 +10,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use metrics::{counter, histogram};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::Service;
 use super::body::{self, BodyError, Encoding, Form};
+use super::listener::HangingUp;
 use crate::cli::serve::budget::Share;
 use crate::cli::serve::downstream::{Body, Delivery};
 use crate::cli::serve::evaluator::{Evaluated, NotTaken};
@@ -24,11 +26,12 @@ const RETRY_AFTER_SECONDS: &str = "1";
 /// `POST /`
 pub(super) async fn ingest(
     State(service): State<Service>,
+    Extension(hanging_up): Extension<HangingUp>,
     headers: HeaderMap,
     body: RequestBody,
 ) -> Response {
     let began = Instant::now();
-    let response = match take(&service, &headers, body).await {
+    let response = match take(&service, &headers, body, hanging_up).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     };
@@ -37,21 +40,26 @@ pub(super) async fn ingest(
     response
 }
 
-async fn take(service: &Service, headers: &HeaderMap, body: RequestBody) -> Result<Response, Refusal> {
-    let mut share = service.budget.share();
-    let reading = body::read(body, service.limits, &mut share);
+async fn take(
+    service: &Service,
+    headers: &HeaderMap,
+    body: RequestBody,
+    hanging_up: HangingUp,
+) -> Result<Response, Refusal> {
+    let share = service.budget.share();
+    let reading = body::read(body, service.limits, &share);
     let sent = tokio::time::timeout(service.body_time, reading)
         .await
         .map_err(|_| Refusal::Slow(service.body_time))??;
     let settling = match service.exchange.claim(&sent) {
-        Some(before) => settle_again(service, before),
+        Some(before) => settle_again(service, before, share.clone()),
         None => {
             let encoding = Encoding::of(headers, &sent)?;
-            settle(service, sent.clone(), encoding, share).await?
+            settle(service, sent.clone(), encoding, share.clone()).await?
         }
     };
     match service.exchange.waiting(sent, settling).answer().await {
-        Some(settled) => Ok(answer(service, settled)),
+        Some(settled) => Ok(answer(service, settled, share, hanging_up)),
         None => Err(Refusal::NotTaken(NotTaken::Ending)),
     }
 }
@@ -61,18 +69,18 @@ async fn settle(
     service: &Service,
     sent: Bytes,
     encoding: Encoding,
-    mut share: Share,
+    share: Share,
 ) -> Result<Settling, Refusal> {
     let limits = service.limits;
     let unpacking = tokio::task::spawn_blocking(move || {
-        let unpacked = body::unpack(sent, encoding, limits, &mut share)?;
+        let unpacked = body::unpack(sent, encoding, limits, &share)?;
         let form = Form::of(&unpacked);
-        Ok::<_, BodyError>((body::cut(unpacked), form, share))
+        Ok::<_, BodyError>((body::cut(unpacked, limits, &share)?, form, share))
     });
     let (batches, form, share) = unpacking.await.map_err(|_| Refusal::NotTaken(NotTaken::Ending))??;
     let waiting = service.evaluator.enqueue(batches, "http").map_err(Refusal::NotTaken)?;
     let (settled, settling) = watch::channel(None);
-    let to = service.downstream.clone();
+    let (to, exchange) = (service.downstream.clone(), service.exchange.clone());
     tokio::spawn(async move {
         let Ok(Evaluated { bytes, events_in, tagged, removed }) = waiting.await else { return };
         let nothing = bytes.is_empty();
@@ -84,33 +92,42 @@ async fn settle(
             _ => Delivery::Delivered,
         };
         settled.send_replace(Some(Settled { delivery, body, counts }));
+        exchange.give_up();
         drop(share);
     });
     Ok(settling)
 }
 
 /// Goes on with a batch that was evaluated before.
-fn settle_again(service: &Service, mut before: Settling) -> Settling {
+fn settle_again(service: &Service, mut before: Settling, share: Share) -> Settling {
     counter!("tripwasm_batches_again_total").increment(1);
     let (settled, settling) = watch::channel(None);
-    let to = service.downstream.clone();
+    let (to, exchange) = (service.downstream.clone(), service.exchange.clone());
     tokio::spawn(async move {
         let Ok(Some(mut last)) = before.wait_for(Option::is_some).await.map(|last| last.clone()) else {
             return;
         };
-        if let (Delivery::Unavailable { .. }, Some(to)) = (&last.delivery, to) {
-            last.delivery = to.deliver(&last.body).await;
+        if let Delivery::Unavailable { .. } = &last.delivery {
+            // It is no kept answer any more, whose memory is bounded.
+            last.delivery = match (share.grow(last.body.bytes.len()), to) {
+                (Ok(()), Some(to)) => to.deliver(&last.body).await,
+                (Ok(()), None) => Delivery::Delivered,
+                (Err(exhausted), _) => Delivery::Unavailable { reason: exhausted.to_string(), busy: true },
+            };
         }
         settled.send_replace(Some(last));
+        exchange.give_up();
+        drop(share);
     });
     settling
 }
 
-fn answer(service: &Service, settled: Settled) -> Response {
+fn answer(service: &Service, settled: Settled, share: Share, hanging_up: HangingUp) -> Response {
     let Settled { delivery, body, counts } = settled;
     match delivery {
         Delivery::Delivered if service.downstream.is_none() => {
-            ([(header::CONTENT_TYPE, body.content_type)], body.bytes).into_response()
+            let leaving = Leaving::new(body.bytes, share, hanging_up, service.body_time);
+            ([(header::CONTENT_TYPE, body.content_type)], Bytes::from_owner(leaving)).into_response()
         }
         Delivery::Delivered => {
             let EventCounts { events_in, tagged, removed } = counts;
@@ -125,6 +142,33 @@ fn answer(service: &Service, settled: Settled) -> Response {
             let status = if busy { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE };
             later(status, &format!("the next service does not take events now: {reason}"))
         }
+    }
+}
+
+/// Events on their way back to their sender. What they take of the budget is held until they left; a sender that does not
+/// take them is hung up on.
+struct Leaving {
+    bytes: Bytes,
+    _share: Share,
+    _left: oneshot::Sender<()>,
+}
+
+impl Leaving {
+    fn new(bytes: Bytes, share: Share, hanging_up: HangingUp, time: Duration) -> Self {
+        let (left, leaving) = oneshot::channel::<()>();
+        tokio::spawn(async move {
+            if tokio::time::timeout(time, leaving).await.is_err() {
+                tracing::warn!("an answer was not taken within {time:?}: its connection is ended");
+                hanging_up.now();
+            }
+        });
+        Leaving { bytes, _share: share, _left: left }
+    }
+}
+
+impl AsRef<[u8]> for Leaving {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -151,7 +195,9 @@ impl Refusal {
             Refusal::Body(BodyError::TooLarge(_) | BodyError::UnpacksTooLarge(_)) => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
-            Refusal::Body(BodyError::Damaged(..) | BodyError::Broken(_)) => StatusCode::BAD_REQUEST,
+            Refusal::Body(BodyError::Damaged(..) | BodyError::TooManyLayers | BodyError::Broken(_)) => {
+                StatusCode::BAD_REQUEST
+            }
             Refusal::Body(BodyError::UnknownEncoding(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::Body(BodyError::Exhausted(_)) | Refusal::NotTaken(NotTaken::Busy) => {
                 StatusCode::TOO_MANY_REQUESTS

@@ -121,11 +121,12 @@ async fn converse(
 ) {
     let place = Arc::new(place);
     let answering = Arc::clone(&place);
-    let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+    let service = hyper::service::service_fn(move |mut request: Request<hyper::body::Incoming>| {
         let mut routes = routes.clone();
         let place = Arc::clone(&answering);
         async move {
-            let _working = place.activity.begin();
+            let _working = place.begin();
+            request.extensions_mut().insert(HangingUp(Arc::clone(&place.given_up)));
             routes.call(request.map(axum::body::Body::new)).await
         }
     });
@@ -138,7 +139,18 @@ async fn converse(
         outcome = &mut connection => if let Err(error) = outcome {
             tracing::debug!(error, "a connection ended");
         },
-        () = place.given_up.notified() => tracing::debug!("a connection that waited was given up for another one"),
+        () = place.given_up.notified() => tracing::debug!("a connection was given up"),
+    }
+}
+
+/// Ends the connection that a request came over.
+#[derive(Clone)]
+pub(super) struct HangingUp(Arc<Notify>);
+
+impl HangingUp {
+    /// Whatever is on its way over it is lost.
+    pub(super) fn now(&self) {
+        self.0.notify_one();
     }
 }
 
@@ -168,27 +180,29 @@ struct Activity {
     all: AtomicU64,
 }
 
-impl Activity {
-    /// A request is being answered until what is returned is dropped.
-    fn begin(&self) -> impl Drop + '_ {
-        struct Working<'a>(&'a AtomicU64);
-        impl Drop for Working<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-        self.all.fetch_add(1, Ordering::Relaxed);
-        self.open.fetch_add(1, Ordering::Relaxed);
-        Working(&self.open)
-    }
-}
-
 /// One connection's place, until it is dropped.
 struct Place {
     places: Arc<Places>,
     number: u64,
     activity: Arc<Activity>,
     given_up: Arc<Notify>,
+}
+
+impl Place {
+    /// A request is being answered until what is returned is dropped. A connection that only waits then may have to leave.
+    fn begin(&self) -> impl Drop + '_ {
+        struct Working<'a>(&'a Place);
+        impl Drop for Working<'_> {
+            fn drop(&mut self) {
+                if self.0.activity.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+                    self.0.places.left.notify_one();
+                }
+            }
+        }
+        self.activity.all.fetch_add(1, Ordering::Relaxed);
+        self.activity.open.fetch_add(1, Ordering::Relaxed);
+        Working(self)
+    }
 }
 
 impl Connections {
