@@ -1,5 +1,6 @@
 //! The next service: gets what the module gave back, over HTTP, and says whether it has it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -10,6 +11,9 @@ use reqwest::{Client, StatusCode, Url};
 /// Pause before a body is offered again: first and longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// So much of an answer is read.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Where events go on to, and how long that may take.
 #[derive(Debug, Clone)]
@@ -28,6 +32,8 @@ pub(super) struct DownstreamOptions {
 pub(super) struct Downstream {
     client: Client,
     url: Url,
+    /// Its URL without what may be secret.
+    name: Arc<str>,
     patience: Duration,
 }
 
@@ -67,8 +73,9 @@ impl Downstream {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("tripwasm/", env!("CARGO_PKG_VERSION")))
             .build()
-            .with_context(|| format!("no client for {}", options.url))?;
-        Ok(Downstream { client, url: options.url.clone(), patience: options.patience })
+            .with_context(|| format!("no client for {}", name_of(&options.url)))?;
+        let name = name_of(&options.url).into();
+        Ok(Downstream { client, url: options.url.clone(), name, patience: options.patience })
     }
 
     /// Offers a body until it is taken or refused, or patience ends.
@@ -81,7 +88,11 @@ impl Downstream {
             if began.elapsed() + pause >= self.patience {
                 return delivery;
             }
-            tracing::warn!(to = %self.url, reason, "the next service does not take events; they are offered again");
+            tracing::warn!(
+                to = &*self.name,
+                reason,
+                "the next service does not take events; they are offered again"
+            );
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
@@ -95,14 +106,19 @@ impl Downstream {
             .header(CONTENT_TYPE, body.content_type)
             .body(body.bytes.clone());
         let outcome = match request.send().await {
-            Ok(response) => {
+            Ok(mut response) => {
                 let status = response.status();
                 let wait = response.headers().get(RETRY_AFTER).is_some();
-                // Read to its end, so that the connection can be used again.
-                let _ = response.bytes().await;
+                // Read to its end, so that the connection can be used again; what has no end is not waited for.
+                let mut read = 0;
+                while let Ok(Some(chunk)) = response.chunk().await
+                    && read < ANSWER_BYTES_MAX
+                {
+                    read += chunk.len();
+                }
                 told(status, wait)
             }
-            Err(error) => Delivery::Unavailable { reason: error_text(&error), busy: false },
+            Err(error) => Delivery::Unavailable { reason: error_text(error), busy: false },
         };
         let label = match &outcome {
             Delivery::Delivered => "delivered",
@@ -124,10 +140,20 @@ fn told(status: StatusCode, wait: bool) -> Delivery {
     }
 }
 
-fn error_text(error: &reqwest::Error) -> String {
+/// A URL without what may be secret: name and password, and the query.
+pub(super) fn name_of(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.to_string()
+}
+
+fn error_text(error: reqwest::Error) -> String {
+    let error = error.without_url();
     let mut text =
         if error.is_timeout() { "it did not answer in time".to_owned() } else { error.to_string() };
-    let mut source = std::error::Error::source(error);
+    let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
@@ -153,5 +179,11 @@ mod tests {
         }
         assert!(matches!(of(429), Delivery::Unavailable { busy: true, .. }));
         assert!(matches!(told(StatusCode::BAD_REQUEST, true), Delivery::Unavailable { .. }));
+    }
+
+    #[test]
+    fn names_hold_no_secrets() {
+        let url: Url = "https://name:pass@logs.example:8443/in?key=secret".parse().unwrap();
+        assert_eq!(name_of(&url), "https://logs.example:8443/in");
     }
 }
