@@ -37,6 +37,8 @@ pub(super) struct Journal {
     path: PathBuf,
     file: File,
     bytes: u64,
+    /// Half an entry may stand at the end.
+    torn: bool,
 }
 
 /// Why a file is no journal.
@@ -66,7 +68,7 @@ impl Journal {
         let file = file.map_err(failed)?;
         let bytes = whole.max(HEADER_BYTES) as u64;
         file.set_len(bytes).map_err(failed)?;
-        Ok((Journal { path, file, bytes }, entries))
+        Ok((Journal { path, file, bytes, torn: false }, entries))
     }
 
     /// Adds an entry.
@@ -85,11 +87,16 @@ impl Journal {
     }
 
     fn write(&mut self, record: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(record) {
-            // Half an entry would hide those that come behind it.
+        // Half an entry would hide those that come behind it.
+        if self.torn {
             self.file.set_len(self.bytes)?;
+        }
+        self.torn = true;
+        if let Err(error) = self.file.write_all(record) {
+            self.torn = self.file.set_len(self.bytes).is_err();
             return Err(error);
         }
+        self.torn = false;
         self.bytes += record.len() as u64;
         Ok(())
     }
@@ -104,6 +111,7 @@ impl Journal {
         fs::rename(&staged, &self.path)?;
         self.file = file;
         self.bytes = (HEADER_BYTES + records.len()) as u64;
+        self.torn = false;
         Ok(())
     }
 }
@@ -116,7 +124,9 @@ fn beside(state: &Path) -> PathBuf {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path)?;
+    let mut file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
+    // Appending, what is written behind a cut stands at the cut and leaves no hole.
+    file.set_len(0)?;
     file.write_all(&MAGIC)?;
     file.write_all(&VERSION.to_le_bytes())?;
     Ok(file)
@@ -252,5 +262,24 @@ mod tests {
         fs::write(beside(&state), "{\"eventName\":\"StopLogging\"}\n").unwrap();
         assert!(matches!(Journal::open(&state), Err(JournalError::Foreign(_))));
         assert_eq!(fs::read(beside(&state)).unwrap(), b"{\"eventName\":\"StopLogging\"}\n");
+    }
+
+    #[test]
+    fn entries_behind_one_that_could_not_be_written_are_read() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let state = folder.path().join("windows.state");
+        let (mut journal, _) = Journal::open(&state).unwrap();
+        journal.restart(&entries()[1..2]).unwrap();
+        // What a full disk leaves of an entry, taken back.
+        journal.file.write_all(b"half an entry").unwrap();
+        journal.file.set_len(journal.bytes).unwrap();
+        journal.append(&entries()[0]).unwrap();
+        // And one that could not be taken back at once.
+        journal.file.write_all(b"half an entry").unwrap();
+        journal.torn = true;
+        journal.append(&entries()[2]).unwrap();
+        drop(journal);
+        let (_, read) = Journal::open(&state).unwrap();
+        assert_eq!(read, [entries()[1].clone(), entries()[0].clone(), entries()[2].clone()]);
     }
 }

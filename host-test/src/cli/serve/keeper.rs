@@ -1,7 +1,7 @@
 //! State on the disk: a snapshot now and then, and a journal of what came since.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tripwasm::Detector;
 use tripwasm::input::Pace;
@@ -15,6 +15,10 @@ const JOURNAL_BYTES_MAX: u64 = 256 << 20;
 /// State is saved after so many events, and after some time in any case.
 const EVENTS_PER_SAVING: u64 = 1_000_000;
 
+/// How long after a saving that failed another one is tried: so long, and so many times what it took.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+const WORK_PER_TRY: u32 = 32;
+
 /// Keeps a state file and its journal up to date.
 pub(super) struct Keeper {
     file: StateFile,
@@ -24,6 +28,8 @@ pub(super) struct Keeper {
     schedule: Schedule,
     /// The journal failed: said once, until state is saved.
     failed: bool,
+    /// Saving failed: when it is tried again.
+    again_at: Option<Instant>,
 }
 
 /// What the files held.
@@ -45,11 +51,13 @@ impl Keeper {
                 "state was dropped: the rule was changed or removed since"
             );
         }
-        let (journal, mut entries) = Journal::open(path)?;
+        // Beside the file itself, by whichever link it was named.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let (journal, mut entries) = Journal::open(&path)?;
         entries
             .retain(|entry| !matches!(entry, Entry::Events { position, .. } if *position < record.position));
-        let keeper =
-            Keeper { file, journal, windows, schedule: Schedule::new(EVENTS_PER_SAVING), failed: false };
+        let schedule = Schedule::new(EVENTS_PER_SAVING);
+        let keeper = Keeper { file, journal, windows, schedule, failed: false, again_at: None };
         Ok((keeper, Kept { position: record.position, journal: entries }))
     }
 
@@ -77,7 +85,11 @@ impl Keeper {
 
     /// Whether state is to be saved now.
     pub(super) fn is_due(&self) -> bool {
-        self.schedule.due_in().is_some_and(|wait| wait.is_zero()) || self.journal.bytes() >= JOURNAL_BYTES_MAX
+        match self.again_at {
+            Some(at) => Instant::now() >= at,
+            None if self.journal.bytes() >= JOURNAL_BYTES_MAX => true,
+            None => self.schedule.due_in().is_some_and(|wait| wait.is_zero()),
+        }
     }
 
     /// Saves state, and begins the journal anew with the alerts that nobody has taken yet.
@@ -88,15 +100,19 @@ impl Keeper {
         alerts: &[Vec<u8>],
     ) -> anyhow::Result<()> {
         let began = Instant::now();
+        // Should it fail, it is not to take all the time there is.
+        self.again_at = Some(began + AGAIN_AFTER);
         let waiting: Vec<_> = alerts.iter().map(|line| Entry::Alert { line: line.clone() }).collect();
         // A kill between the two renames below must not lose them.
         waiting.iter().try_for_each(|entry| self.journal.append(entry))?;
         let record = Record { position, sources: Vec::new() };
         let saved = self.file.save(Progress::Finished, &record, detector.checkpoint()?);
-        self.schedule.saved(began.elapsed());
+        self.again_at = Some(began + AGAIN_AFTER + began.elapsed() * WORK_PER_TRY);
         saved?;
         self.journal.restart(&waiting)?;
+        self.schedule.saved(began.elapsed());
         self.failed = false;
+        self.again_at = None;
         Ok(())
     }
 
