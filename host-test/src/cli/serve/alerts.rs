@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,13 +15,16 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::runtime::Handle;
 
-use super::downstream::{Body, Delivery, Downstream};
+use super::downstream::{Body, Delivery, Downstream, name_of};
 
 /// Alerts that wait before the module has to.
 const WAITING_MAX: usize = 10_000;
 
 /// Alerts that are given on together.
 const TOGETHER_MAX: usize = 200;
+
+/// How long a full queue waits for a sink that takes nothing, when the service ends.
+const HURRY: Duration = Duration::from_secs(5);
 
 /// Pause before an alert is offered again: first and longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
@@ -61,6 +65,12 @@ struct Inner {
 #[derive(Default)]
 struct Waiting {
     lines: VecDeque<Vec<u8>>,
+    /// How often some were taken.
+    taken: u64,
+    /// The service ends: a sink that takes nothing is not waited for.
+    hurrying: bool,
+    /// The sink took nothing since `taken` was this.
+    given_up_on: Option<u64>,
     /// No more alerts come.
     ending: bool,
     /// Until when what waits is still offered.
@@ -73,12 +83,21 @@ impl AlertQueue {
         AlertQueue(None)
     }
 
-    /// Adds an alert, a whole line; waits while the queue is full.
+    /// Adds an alert, a whole line; waits while the queue is full. When the service ends only as long as the sink takes
+    /// some: the windows are to be saved, and with them what waits.
     pub(super) fn push(&self, line: Vec<u8>) {
         let Some(inner) = &self.0 else { return };
         let mut queue = inner.lock();
-        while queue.lines.len() >= WAITING_MAX && !queue.ending {
-            queue = inner.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        while queue.lines.len() >= WAITING_MAX && queue.given_up_on != Some(queue.taken) {
+            if !queue.hurrying {
+                queue = inner.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let taken = queue.taken;
+            let waited = inner.changed.wait_timeout_while(queue, HURRY, |queue| queue.taken == taken);
+            let (waited, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+            queue = waited;
+            queue.given_up_on = outcome.timed_out().then_some(taken);
         }
         queue.lines.push_back(line);
         inner.changed.notify_all();
@@ -102,7 +121,7 @@ impl Inner {
     }
 
     /// What waits longest, up to so many; none at the end.
-    fn first(&self) -> Option<Vec<Vec<u8>>> {
+    fn first(&self, together: usize) -> Option<Vec<Vec<u8>>> {
         let mut queue = self.lock();
         while queue.lines.is_empty() {
             if queue.ending {
@@ -110,13 +129,14 @@ impl Inner {
             }
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        Some(queue.lines.iter().take(TOGETHER_MAX).cloned().collect())
+        Some(queue.lines.iter().take(together).cloned().collect())
     }
 
     fn taken(&self, count: usize) {
         let mut queue = self.lock();
         let count = count.min(queue.lines.len());
         queue.lines.drain(..count);
+        queue.taken += 1;
         self.changed.notify_all();
     }
 
@@ -153,11 +173,12 @@ impl AlertSink {
         let output = match &target {
             AlertTarget::StandardOutput => Output::Standard,
             AlertTarget::File(path) => {
-                let file = OpenOptions::new().append(true).create(true).open(path);
-                Output::File(file.with_context(|| format!("cannot write alerts to {}", path.display()))?)
+                let file =
+                    open(path).with_context(|| format!("cannot write alerts to {}", path.display()))?;
+                Output::File(file)
             }
             AlertTarget::Http(url) => {
-                Output::Http(http.with_context(|| format!("no client for {url}"))?, runtime)
+                Output::Http(http.with_context(|| format!("no client for {}", name_of(url)))?, runtime)
             }
         };
         let inner = Arc::new(Inner { queue: Mutex::new(Waiting::default()), changed: Condvar::new() });
@@ -166,6 +187,12 @@ impl AlertSink {
             .name("tripwasm-alerts".to_owned())
             .spawn(move || give_on(&given, output))?;
         Ok((AlertSink { inner: Arc::clone(&inner), thread }, AlertQueue(Some(inner))))
+    }
+
+    /// The service ends: a full queue holds the module back only as long as some alerts are taken.
+    pub(super) fn hurry(&self) {
+        self.inner.lock().hurrying = true;
+        self.inner.changed.notify_all();
     }
 
     /// Offers what waits until a time, and returns what nobody took.
@@ -191,15 +218,26 @@ enum Output {
 
 fn give_on(inner: &Inner, mut output: Output) {
     let mut pause = PAUSE_FIRST;
-    while let Some(lines) = inner.first() {
+    let mut together = TOGETHER_MAX;
+    while let Some(lines) = inner.first(together) {
         match offer(&mut output, &lines) {
-            Ok(()) => {
+            Offered::Taken => {
                 inner.taken(lines.len());
                 pause = PAUSE_FIRST;
+                together = (together * 2).min(TOGETHER_MAX);
                 metrics::counter!("tripwasm_alerts_delivered_total").increment(lines.len() as u64);
             }
-            Err(error) => {
-                tracing::error!(%error, alerts = lines.len(), "alerts are not taken; they are offered again");
+            // Too many together, or one of them is bad: the others are to arrive.
+            Offered::Refused(_) if lines.len() > 1 => together = lines.len() / 2,
+            Offered::Refused(status) => {
+                // It will not be taken later either, and must not hold back what comes behind it.
+                let alert = String::from_utf8_lossy(&lines[0]);
+                tracing::error!(status, %alert, "an alert was refused");
+                metrics::counter!("tripwasm_alerts_refused_total").increment(1);
+                inner.taken(1);
+            }
+            Offered::NotNow(reason) => {
+                tracing::error!(reason, alerts = lines.len(), "alerts are not taken; they are offered again");
                 metrics::counter!("tripwasm_alert_sink_errors_total").increment(1);
                 if !inner.pause(pause) {
                     return;
@@ -210,30 +248,46 @@ fn give_on(inner: &Inner, mut output: Output) {
     }
 }
 
-fn offer(output: &mut Output, lines: &[Vec<u8>]) -> Result<(), String> {
+/// What became of alerts that were offered.
+enum Offered {
+    Taken,
+    /// They are bad, with this status.
+    Refused(u16),
+    NotNow(String),
+}
+
+fn offer(output: &mut Output, lines: &[Vec<u8>]) -> Offered {
     let bytes = lines.concat();
-    match output {
+    let written = match output {
         Output::Standard => {
             let mut output = std::io::stdout().lock();
-            output.write_all(&bytes).and_then(|()| output.flush()).map_err(|error| error.to_string())
+            output.write_all(&bytes).and_then(|()| output.flush())
         }
-        Output::File(file) => append(file, &bytes).map_err(|error| error.to_string()),
+        Output::File(file) => append(file, &bytes),
         Output::Http(downstream, runtime) => {
             let body = Body { bytes: bytes.into(), content_type: "application/x-ndjson" };
-            match runtime.block_on(downstream.deliver_once(&body)) {
-                Delivery::Delivered => Ok(()),
-                Delivery::Refused { status } => {
-                    // It will not be taken later either, and must not hold back what comes behind it.
-                    for line in lines {
-                        tracing::error!(status, alert = %String::from_utf8_lossy(line), "an alert was refused");
-                    }
-                    metrics::counter!("tripwasm_alerts_refused_total").increment(lines.len() as u64);
-                    Ok(())
-                }
-                Delivery::Unavailable { reason, .. } => Err(reason),
-            }
+            return match runtime.block_on(downstream.deliver_once(&body)) {
+                Delivery::Delivered => Offered::Taken,
+                Delivery::Refused { status } => Offered::Refused(status),
+                Delivery::Unavailable { reason, .. } => Offered::NotNow(reason),
+            };
+        }
+    };
+    written.map_or_else(|error| Offered::NotNow(error.to_string()), |()| Offered::Taken)
+}
+
+/// Opens a file to append to. A line that a kill cut off is ended, so that it does not spoil the next one.
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_file() && meta.len() > 0 {
+        let mut last = [0];
+        File::open(path)?.read_exact_at(&mut last, meta.len() - 1)?;
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
         }
     }
+    Ok(file)
 }
 
 /// Appends all or nothing: half a line would spoil the one behind it.

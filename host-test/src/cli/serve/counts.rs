@@ -20,6 +20,7 @@
 use std::time::{Duration, Instant};
 
 use metrics::{Gauge, counter, gauge};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tripwasm::bindings::detector::{AlertFinding, Counts, RuleCounts};
 use tripwasm::finding::{label, state_text};
 use tripwasm::{Detector, Module};
@@ -28,6 +29,9 @@ use super::evaluator::Evaluated;
 
 /// How often the module is asked for its counts.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often histograms are looked after.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 type OfRule = fn(&RuleCounts) -> u64;
 
@@ -129,6 +133,14 @@ impl Counted {
             gauge!("tripwasm_watermark_seconds").set(watermark as f64 / 1e3);
         }
         self.told = counts;
+    }
+}
+
+/// Takes up what histograms were told, for ever: they keep each value until then, and nobody may ever ask for them.
+pub(super) async fn upkeep(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        metrics.run_upkeep();
     }
 }
 

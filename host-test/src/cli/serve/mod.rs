@@ -78,11 +78,18 @@ async fn serve(
     module: Module,
     metrics: PrometheusHandle,
 ) -> anyhow::Result<()> {
+    let hangups = reload::hangups()?;
+    let mut interrupted = std::pin::pin!(interruption()?);
+    tokio::spawn(counts::upkeep(metrics.clone()));
     let (sink, alerts) = alert_sink(&arguments)?;
-    let (evaluator, workers) = start(&arguments, &module, alerts).await?;
+    let (evaluator, workers) = tokio::select! {
+        started = start(&arguments, &module, alerts) => started?,
+        // What the journal holds it holds for the next start, too.
+        () = &mut interrupted => return Ok(()),
+    };
     let service = service(&arguments, evaluator.clone(), metrics)?;
     let ending = service.ending.clone();
-    let connections = Connections::new(arguments.limits.connections_max);
+    let connections = || Connections::new(arguments.limits.connections_max);
     let tls = arguments.tls()?;
     let (end, ended) = watch::channel(false);
     let mut listening = Vec::new();
@@ -95,12 +102,13 @@ async fn serve(
         tracing::info!(address = %listener.address()?, tls = tls.is_some(), "listening");
         let mut ended = ended.clone();
         let ending = async move { drop(ended.wait_for(|ended| *ended).await) };
-        listening.push(tokio::spawn(listener.serve(routes, connections.clone(), ending, arguments.drain)));
+        listening.push(tokio::spawn(listener.serve(routes, connections(), ending, arguments.drain)));
     }
     drop(service);
-    let reloading = tokio::spawn(reload::watch(runtime, arguments.module.clone(), evaluator.clone()));
+    let reloading =
+        tokio::spawn(reload::watch(hangups, runtime, arguments.module.clone(), evaluator.clone()));
     tracing::info!(module = module.sha256(), rules = module.info().rules.len(), "ready");
-    interrupted().await?;
+    interrupted.await;
     tracing::info!("ending: no more events are taken, those that were taken are given on");
     ending.store(true, Ordering::Relaxed);
     end.send_replace(true);
@@ -116,6 +124,7 @@ async fn serve(
 
 /// Waits for the threads, then for the alerts.
 fn finish(workers: Workers, sink: Option<AlertSink>) {
+    sink.iter().for_each(AlertSink::hurry);
     workers.join();
     for line in sink.map(|sink| sink.end(Instant::now() + ALERTS_PATIENCE)).unwrap_or_default() {
         let alert = String::from_utf8_lossy(&line);
@@ -187,17 +196,19 @@ fn service(
     })
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-async fn interrupted() -> anyhow::Result<()> {
+/// SIGTERM or Ctrl-C, heard from now on.
+fn interruption() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    tokio::select! {
-        _ = terminated.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-    }
-    // The second one ends the process at once.
-    tokio::spawn(async {
-        let _ = tokio::signal::ctrl_c().await;
-        std::process::exit(130);
-    });
-    Ok(())
+    let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        // The second one ends the process at once.
+        tokio::spawn(async move {
+            interrupted.recv().await;
+            std::process::exit(130);
+        });
+    })
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tripwasm::{Module, Runtime};
 
 use super::counts;
@@ -17,10 +17,14 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// What tells that a file was changed: device, inode, size, time.
 type Identity = (u64, u64, u64, i64, i64);
 
+/// SIGHUP, which would end the process before this was called.
+pub(super) fn hangups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
 /// Watches over the file of a module, for ever.
-pub(super) async fn watch(runtime: Runtime, path: PathBuf, evaluator: Evaluator) -> std::io::Result<()> {
+pub(super) async fn watch(mut hangups: Signal, runtime: Runtime, path: PathBuf, evaluator: Evaluator) {
     let runtime = std::sync::Arc::new(runtime);
-    let mut hangups = signal(SignalKind::hangup())?;
     let mut seen = identity(&path);
     loop {
         let asked = tokio::select! {
