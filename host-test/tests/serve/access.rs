@@ -126,3 +126,21 @@ fn secrets_are_not_told() {
     let log = format!("{:?}", serve.log());
     assert!(!log.contains("in-secret") && !log.contains("out-secret"), "{log}");
 }
+
+#[test]
+fn health_has_connections_of_its_own() {
+    let (_directory, path) = with_rules();
+    let mut serve = Serve::start(&path, &["--admin", "127.0.0.1:0", "--connections-max", "1"]);
+    serve.wait_for("ready");
+    let admin = serve.log().into_iter().filter(|line| line["message"] == "listening").nth(1).unwrap();
+    let mut busy = std::net::TcpStream::connect(serve.address).unwrap();
+    std::io::Write::write_all(&mut busy, b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{")
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let began = std::time::Instant::now();
+    let url = |path: &str| format!("http://{}{path}", admin["address"].as_str().unwrap());
+    assert_eq!(crate::process::reqwest_get(&url("/health")), "ok\n");
+    let metrics = crate::process::reqwest_get(&url("/metrics"));
+    assert!(metrics.contains("tripwasm_connections 2"), "{metrics}");
+    assert!(began.elapsed() < Duration::from_secs(10), "a busy sender keeps it out");
+}

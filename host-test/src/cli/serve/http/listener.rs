@@ -236,6 +236,7 @@ impl Connections {
             let oldest = least.map(|(number, _)| *number)?;
             if let Some(given_up) = taken.remove(&oldest) {
                 given_up.give_up.notify_one();
+                metrics::gauge!("tripwasm_connections").decrement(1.0);
                 metrics::counter!("tripwasm_connections_given_up_total").increment(1);
             }
         }
@@ -244,7 +245,8 @@ impl Connections {
         let entry =
             Taken { since: Instant::now(), activity: Arc::clone(&activity), give_up: Arc::clone(&given_up) };
         taken.insert(number, entry);
-        metrics::gauge!("tripwasm_connections").set(taken.len() as f64);
+        // Of all addresses together.
+        metrics::gauge!("tripwasm_connections").increment(1.0);
         Some(Place { places: Arc::clone(&self.0), number, activity, given_up })
     }
 }
@@ -252,8 +254,9 @@ impl Connections {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.remove(&self.number);
-        metrics::gauge!("tripwasm_connections").set(taken.len() as f64);
+        if taken.remove(&self.number).is_some() {
+            metrics::gauge!("tripwasm_connections").decrement(1.0);
+        }
         self.places.left.notify_one();
     }
 }
