@@ -79,7 +79,7 @@ async fn serve(
     metrics: PrometheusHandle,
 ) -> anyhow::Result<()> {
     let (sink, alerts) = alert_sink(&arguments)?;
-    let (evaluator, workers) = start(&arguments, &module, alerts).await?;
+    let (evaluator, workers) = start(&arguments, &module, alerts.clone()).await?;
     let service = service(&arguments, evaluator.clone(), metrics)?;
     let ending = service.ending.clone();
     let connections = Connections::new(arguments.limits.connections_max);
@@ -104,6 +104,7 @@ async fn serve(
     tracing::info!("ending: no more events are taken, those that were taken are given on");
     ending.store(true, Ordering::Relaxed);
     end.send_replace(true);
+    alerts.take_the_last_ones();
     for listener in listening {
         let _ = listener.await;
     }
