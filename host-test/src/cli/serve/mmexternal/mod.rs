@@ -84,7 +84,7 @@ impl Conversation {
 
 /// Answers message by message, until there are no more or the evaluator is gone.
 fn converse(interface: Interface, evaluator: &Mutex<Option<Evaluator>>) -> std::io::Result<()> {
-    let mut messages = Messages::new(rustix::stdio::stdin());
+    let mut messages = Messages::new(pipe::input());
     let mut output = std::io::stdout().lock();
     while let Some(message) = messages.next()? {
         let evaluator = evaluator.lock().unwrap_or_else(PoisonError::into_inner);

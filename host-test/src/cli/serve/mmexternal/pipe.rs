@@ -4,13 +4,23 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::messages::Messages;
 use super::reply::LEAVE_ALONE;
 use crate::cli::Outcome;
 use crate::cli::serve::logs;
+
+/// Where messages come in, once that is not standard input any more.
+static INPUT: OnceLock<OwnedFd> = OnceLock::new();
+
+/// Number of the file that messages come in by, at least. When a process is killed, Linux closes its files from the last
+/// to the first. Were the replies' pipe closed first, rsyslog would take its end for a reply and write the next messages
+/// into a pipe that nobody reads: some fifty would pass untagged. So it is told first that nobody reads.
+const INPUT_NUMBER: i32 = 100;
 
 const OPTION: &str = "--mmexternal";
 const LOG_FILE: &str = "--log-file";
@@ -33,6 +43,13 @@ impl ReplyPipe {
             // Where this fails nothing is said, as nothing can be.
             let _ = rustix::stdio::dup2_stderr(&sink);
         }
+        let null = OpenOptions::new().read(true).open("/dev/null");
+        if let (Ok(input), Ok(null)) =
+            (rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), INPUT_NUMBER), null)
+            && rustix::stdio::dup2_stdin(null).is_ok()
+        {
+            let _ = INPUT.set(input);
+        }
         Some(ReplyPipe(()))
     }
 
@@ -40,7 +57,7 @@ impl ReplyPipe {
     pub(in crate::cli) fn fail_open(self, outcome: Outcome) -> Outcome {
         if outcome != Outcome::Done {
             eprintln!("error: no event is evaluated; all are left alone until rsyslog starts tripwasm again");
-            let mut messages = Messages::new(rustix::stdio::stdin());
+            let mut messages = Messages::new(input());
             let mut output = std::io::stdout().lock();
             while let Ok(Some(_)) = messages.next() {
                 if output.write_all(LEAVE_ALONE).and_then(|()| output.flush()).is_err() {
@@ -50,6 +67,11 @@ impl ReplyPipe {
         }
         outcome
     }
+}
+
+/// Where messages come in.
+pub(super) fn input() -> BorrowedFd<'static> {
+    INPUT.get().map_or_else(rustix::stdio::stdin, AsFd::as_fd)
 }
 
 /// Whether an option is there, and what stands behind it or its equals sign.
