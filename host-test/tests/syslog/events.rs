@@ -1,7 +1,8 @@
 //! Rules and events that the tests send.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::command::ok;
@@ -91,4 +92,41 @@ pub(crate) fn with_nul() -> Vec<u8> {
 /// An event of so many bytes and some.
 pub(crate) fn long(bytes: usize) -> Vec<u8> {
     format!(r#"{{"eventName":"StopLogging","x":"{}"}}"#, "y".repeat(bytes)).into_bytes()
+}
+
+/// The last line of an input.
+pub(crate) const LAST: &str = r#"{"eventName":"Last"}"#;
+
+/// Events, and what is none between them.
+pub(crate) fn mixed() -> Vec<u8> {
+    let bad = hostile().into_iter().flat_map(|line| [line, b"\n".to_vec()].concat());
+    [events(500), bad.collect(), events(1000).split_off(events(500).len()), LAST.into(), b"\n".into()]
+        .concat()
+}
+
+/// Output whose events are counted by name: in the order they came, none twice.
+pub(crate) fn ledger(output: &[u8]) -> [Vec<Value>; 3] {
+    let mut by_name: [Vec<Value>; 3] = Default::default();
+    let mut last = None;
+    for line in output.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let event: Value = serde_json::from_slice(line).unwrap();
+        let Some(id) = event["eventID"].as_str() else { continue };
+        let number: usize = id.trim_start_matches("e-").parse().unwrap();
+        assert!(last < Some(number), "{id} came out of order or twice");
+        last = Some(number);
+        by_name[number % 3].push(event);
+    }
+    by_name
+}
+
+/// How many events the window counts that the state in a folder holds.
+pub(crate) fn counted(folder: &Path) -> usize {
+    // A hundred events say that it is later: one alone might lie.
+    let later =
+        |number| format!("{{\"eventTime\":\"2024-07-01T00:00:00Z\",\"eventID\":\"late-{number}\"}}\n");
+    std::fs::write(folder.join("later"), (0..120).map(later).collect::<String>()).unwrap();
+    let run = ["run", "cloudtrail.wasm", "later", "--state", "windows.state", "--alerts", "closed"];
+    ok(folder, &run, b"");
+    let closed: Value = serde_json::from_slice(&std::fs::read(folder.join("closed")).unwrap()).unwrap();
+    closed["count"].as_u64().unwrap().try_into().unwrap()
 }

@@ -11,12 +11,9 @@ use tempfile::TempDir;
 
 use crate::command::ok;
 use crate::daemon::{Daemon, find, signal};
-use crate::events::{NAMES, built, event, events, hostile};
+use crate::events::{LAST, NAMES, built, counted, event, events, hostile, ledger, mixed};
 
 const CONFIGURATION: &str = include_str!("../../../pipelines/rsyslog/rsyslog.conf");
-
-/// The last line of an input.
-const LAST: &str = r#"{"eventName":"Last"}"#;
 
 /// A folder with everything that the configuration names, and the configuration with the folder's paths.
 fn folder() -> (TempDir, PathBuf, String) {
@@ -57,18 +54,12 @@ fn start(rsyslogd: &Path, path: &Path, configuration: &str) -> Daemon {
 /// Sends an input through a configuration, and returns what comes out.
 fn through(rsyslogd: &Path, configure: impl Fn(&str) -> String, input: &[u8]) -> (TempDir, PathBuf, Vec<u8>) {
     let (folder, path, text) = folder();
-    std::fs::write(path.join("in/a.ndjson"), [input, LAST.as_bytes(), b"\n"].concat()).unwrap();
+    std::fs::write(path.join("in/a.ndjson"), input).unwrap();
     let mut daemon = start(rsyslogd, &path, &configure(&text));
     let output = daemon.until_in(&path.join("out.ndjson"), LAST);
     assert_eq!(daemon.said(), "");
     daemon.end();
     (folder, path, output)
-}
-
-/// Events, and what is none between them.
-fn mixed() -> Vec<u8> {
-    let bad = hostile().into_iter().flat_map(|line| [line, b"\n".to_vec()].concat());
-    [events(500), bad.collect(), events(1000).split_off(events(500).len())].concat()
 }
 
 #[test]
@@ -102,21 +93,6 @@ fn what_rsyslog_gives_on_is_tagged_and_nothing_is_lost() {
     }
 }
 
-/// Output whose events are counted by name: in the order they came, none twice.
-fn ledger(output: &[u8]) -> [Vec<Value>; 3] {
-    let mut by_name: [Vec<Value>; 3] = Default::default();
-    let mut last = None;
-    for line in output.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        let event: Value = serde_json::from_slice(line).unwrap();
-        let Some(id) = event["eventID"].as_str() else { continue };
-        let number: usize = id.trim_start_matches("e-").parse().unwrap();
-        assert!(last < Some(number), "{id} came out of order or twice");
-        last = Some(number);
-        by_name[number % 3].push(event);
-    }
-    by_name
-}
-
 #[test]
 fn a_child_that_is_killed_loses_no_event_and_keeps_its_windows() {
     const KILLS: usize = 4;
@@ -148,14 +124,7 @@ fn a_child_that_is_killed_loses_no_event_and_keeps_its_windows() {
     assert_eq!((others.len(), stops.len()), (EVENTS / 3, EVENTS / 3));
     // The message that a killed child had goes on as it came.
     assert!(untagged + pings.len() <= KILLS, "{untagged} untagged, {} not dropped", pings.len());
-    // A hundred events say that it is later: one alone might lie.
-    let later =
-        |number| format!("{{\"eventTime\":\"2024-07-01T00:00:00Z\",\"eventID\":\"late-{number}\"}}\n");
-    std::fs::write(path.join("later"), (0..120).map(later).collect::<String>()).unwrap();
-    let run = ["run", "cloudtrail.wasm", "later", "--state", "windows.state", "--alerts", "closed"];
-    ok(&path, &run, b"");
-    let closed: Value = serde_json::from_slice(&std::fs::read(path.join("closed")).unwrap()).unwrap();
-    let count = closed["count"].as_u64().unwrap() as usize;
+    let count = counted(&path);
     assert!((EVENTS / 3 - KILLS..=EVENTS / 3).contains(&count), "{count} of {} counted", EVENTS / 3);
 }
 
@@ -163,7 +132,8 @@ fn a_child_that_is_killed_loses_no_event_and_keeps_its_windows() {
 fn without_a_module_every_event_passes() {
     let Some(rsyslogd) = find("RSYSLOGD", "rsyslogd") else { return };
     let absent = |text: &str| text.replace("cloudtrail.wasm --mmexternal", "absent.wasm --mmexternal");
-    let (_folder, path, output) = through(&rsyslogd, absent, &events(300));
+    let (_folder, path, output) =
+        through(&rsyslogd, absent, &[&events(300)[..], LAST.as_bytes(), b"\n"].concat());
     let [others, stops, pings] = ledger(&output);
     assert_eq!([others.len(), stops.len(), pings.len()], [100; 3]);
     assert!(stops.iter().all(|event| event.get("tripwasm").is_none()));
