@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::command::ok;
+use crate::command::{ok, said, tripwasm};
 use crate::daemon::{PATIENCE, signal};
 use crate::events::{RULES, built, event, events, hostile, long, with_nul};
 
@@ -137,6 +137,21 @@ fn whatever_is_wrong_messages_pass_and_the_log_says_why() {
         assert_eq!(rsyslog.end(), 2);
         assert!(std::fs::read_to_string(path.join("log")).unwrap().contains("cloudtrail.wasm"));
     }
+}
+
+#[test]
+fn a_person_is_told_on_the_terminal() {
+    let (_folder, path) = built();
+    let output = tripwasm(&path, &["serve", "cloudtrail.wasm", "--http", "nowhere"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("'nowhere' for '--http"), "{}", said(&output));
+    let help = ok(&path, &["serve", "--mmexternal", "--help"], b"");
+    assert!(String::from_utf8_lossy(&help.stdout).contains("--mmexternal"));
+    // Log files are for other ways to serve, too.
+    let busy = ["serve", "absent.wasm", "--http", "127.0.0.1:0", "--log-file", "log"];
+    let output = tripwasm(&path, &busy, b"");
+    assert_eq!((output.status.code(), said(&output).as_str()), (Some(2), ""));
+    assert!(std::fs::read_to_string(path.join("log")).unwrap().contains("absent.wasm"));
 }
 
 #[test]

@@ -129,6 +129,39 @@ fn a_child_that_is_killed_loses_no_event_and_keeps_its_windows() {
 }
 
 #[test]
+fn several_children_share_the_work() {
+    let Some(rsyslogd) = find("RSYSLOGD", "rsyslogd") else { return };
+    let threads = "queue.type=\"LinkedList\" queue.workerThreads=\"3\" queue.dequeueBatchSize=\"8\" queue.workerThreadMinimumMessages=\"20\"";
+    let configure = |text: &str| {
+        let text = text.replace(" forceSingleInstance=\"on\"", "");
+        text.replace("ruleset(name=\"cloudtrail\")", &format!("ruleset(name=\"cloudtrail\" {threads})"))
+    };
+    let (_folder, path, text) = folder();
+    std::fs::write(path.join("in/a.ndjson"), events(1500)).unwrap();
+    let mut daemon = start(&rsyslogd, &path, &configure(&text));
+    let lines = |output: &[u8]| memchr::memchr_iter(b'\n', output).count();
+    let output = daemon.until("1000 lines", || {
+        std::fs::read(path.join("out.ndjson")).ok().filter(|output| lines(output) >= 1000)
+    });
+    daemon.end();
+    // Threads write in any order.
+    let mut numbers: Vec<usize> = Vec::new();
+    for line in output.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let event: Value = serde_json::from_slice(line).unwrap();
+        let tagged = event["tripwasm"][0]["name"] == "stopped";
+        assert_eq!(tagged, event["eventName"] == "StopLogging");
+        numbers.push(event["eventID"].as_str().unwrap().trim_start_matches("e-").parse().unwrap());
+    }
+    numbers.sort_unstable();
+    assert!(numbers == (0..1500).filter(|number| number % 3 != 2).collect::<Vec<_>>());
+    // One has the state; the others say that they count for themselves.
+    let log = std::fs::read_to_string(path.join("tripwasm.log")).unwrap();
+    let children = log.matches("ready").count();
+    assert!(children > 1, "{log}");
+    assert_eq!(log.matches("forceSingleInstance").count(), children - 1, "{log}");
+}
+
+#[test]
 fn without_a_module_every_event_passes() {
     let Some(rsyslogd) = find("RSYSLOGD", "rsyslogd") else { return };
     let absent = |text: &str| text.replace("cloudtrail.wasm --mmexternal", "absent.wasm --mmexternal");

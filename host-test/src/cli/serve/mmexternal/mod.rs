@@ -9,7 +9,7 @@ mod reply;
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -103,7 +103,11 @@ fn answer(interface: Interface, message: Message<'_>, evaluator: &Evaluator) -> 
         return leave_alone();
     };
     let Some(sent) = Sent::read(interface, message) else {
-        tracing::warn!("a message is not what interface.input=\"fulljson\" sends: it is left alone");
+        // The configuration says so of every message, or of none.
+        static SAID: Once = Once::new();
+        SAID.call_once(|| {
+            tracing::error!("messages are left alone that are not what interface.input=\"fulljson\" sends");
+        });
         return leave_alone();
     };
     if sent.event.is_empty() {
