@@ -13,6 +13,7 @@ use super::alerts::AlertTarget;
 use super::downstream::DownstreamOptions;
 use super::http::{self, BodyLimits};
 use super::logs::LogOptions;
+use super::mmexternal::Interface;
 use crate::cli::run::Mode;
 use crate::cli::window_options::{WindowOptions, duration, size};
 
@@ -24,6 +25,8 @@ Examples:
       the answer holds the events, tagged:  curl --data-binary @events.ndjson http://127.0.0.1:8080/
   TRIPWASM_TOKEN=... tripwasm serve cloudtrail.wasm --http 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem \\
       --to https://logs.example/in --alerts https://alerts.example/in --state windows.state --idle 5m
+  tripwasm serve cloudtrail.wasm --mmexternal --log-file /var/log/tripwasm.log
+      what rsyslog starts: pipelines/rsyslog has its configuration
 
 Bodies are NDJSON, JSON arrays or what AWS services wrap around events, plain, gzip or zstd. GET /health, /ready and
 /metrics tell how the service is. SIGHUP, and a change of the module's file, exchange the module; SIGTERM ends the service
@@ -38,6 +41,10 @@ pub(in crate::cli) struct Arguments {
     /// Take events by HTTP at this address
     #[arg(long, value_name = "ADDRESS")]
     pub(super) http: Option<SocketAddr>,
+    /// Answer rsyslog's mmexternal on standard input and output; says what its interface.input is
+    #[arg(long, value_enum, value_name = "INPUT", num_args = 0..=1, default_missing_value = "msg")]
+    #[arg(conflicts_with_all = ["http", "to"])]
+    pub(super) mmexternal: Option<Interface>,
     /// Give events on to this URL, by POST; without it they are in the answer
     #[arg(long, value_name = "URL")]
     pub(super) to: Option<Url>,
@@ -126,6 +133,17 @@ struct Access {
 impl Arguments {
     /// Refuses what cannot be meant.
     pub(super) fn check(&self) -> anyhow::Result<()> {
+        if self.mmexternal.is_some() {
+            ensure!(
+                self.mode != Mode::Findings,
+                "--mode findings: rsyslog takes events; give tag, filter or drop"
+            );
+            ensure!(
+                self.alerts != Some(AlertTarget::StandardOutput),
+                "--alerts -: standard output is rsyslog's; give a file or a URL"
+            );
+            return Ok(());
+        }
         ensure!(self.http.is_some(), "serve what? Give --http ADDRESS, such as --http 127.0.0.1:8080");
         let open = [self.http, self.admin].into_iter().flatten().find(|address| !address.ip().is_loopback());
         if let Some(address) = open

@@ -17,6 +17,7 @@ mod http;
 mod journal;
 mod keeper;
 mod logs;
+mod mmexternal;
 mod reload;
 mod worker;
 
@@ -40,6 +41,8 @@ use downstream::Downstream;
 use evaluator::{Evaluator, Workers};
 use exchange::Exchange;
 use http::{Connections, Listener, Service};
+use mmexternal::Conversation;
+pub(super) use mmexternal::ReplyPipe;
 use worker::{Duties, Worker};
 
 /// Answers that are kept for senders who come again, in bytes of their events.
@@ -56,6 +59,9 @@ const WORKERS_MAX: usize = 16;
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     arguments.check()?;
+    if arguments.mmexternal.is_none() {
+        logs::to_file(&arguments.log)?;
+    }
     logs::begin(&arguments.log);
     // Only one of them is compiled in.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -100,7 +106,10 @@ async fn serve(
     drop(service);
     let reloading = tokio::spawn(reload::watch(runtime, arguments.module.clone(), evaluator.clone()));
     tracing::info!(module = module.sha256(), rules = module.info().rules.len(), "ready");
-    interrupted().await?;
+    match arguments.mmexternal {
+        Some(interface) => Conversation::begin(interface, evaluator.clone())?.end(arguments.drain).await?,
+        None => interrupted().await?,
+    }
     tracing::info!("ending: no more events are taken, those that were taken are given on");
     ending.store(true, Ordering::Relaxed);
     end.send_replace(true);
@@ -145,7 +154,9 @@ async fn start(
     // Windows see all events, in one instance.
     let workers =
         if module.info().levels == 0 { arguments.threads.map_or(processors, usize::from) } else { 1 };
-    let workers = workers.min(WORKERS_MAX);
+    // Rsyslog starts as many children as it has threads, and sends one message at a time.
+    let from_rsyslog = arguments.mmexternal.is_some();
+    let workers = if from_rsyslog { 1 } else { workers.min(WORKERS_MAX) };
     let (evaluator, queue) = Evaluator::new(module.clone());
     let duties = Duties { mode: arguments.mode, idle: arguments.idle, alerts, windows: arguments.windows };
     let state = arguments.state.clone();
@@ -156,7 +167,11 @@ async fn start(
         for number in 0..workers {
             let mut worker = Worker::new(number, &queue, &module, duties.clone())?;
             if let (0, Some(path)) = (number, &state) {
-                worker.keep(path, &module)?;
+                let fresh = || Worker::new(number, &queue, &module, duties.clone());
+                match from_rsyslog {
+                    true => worker = mmexternal::keep(worker, path, &module, fresh)?,
+                    false => worker.keep(path, &module)?,
+                }
             }
             started.push(worker);
         }
