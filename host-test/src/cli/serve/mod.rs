@@ -9,6 +9,7 @@
 mod alerts;
 mod arguments;
 mod budget;
+mod connections;
 mod counts;
 mod downstream;
 mod evaluator;
@@ -36,10 +37,11 @@ use super::run::load;
 use alerts::{AlertQueue, AlertSink};
 pub(super) use arguments::Arguments;
 use budget::Budget;
+use connections::Connections;
 use downstream::Downstream;
 use evaluator::{Evaluator, Workers};
 use exchange::Exchange;
-use http::{Connections, Listener, Service};
+use http::{Listener, Service};
 use worker::{Duties, Worker};
 
 /// Answers that are kept for senders who come again, in bytes of their events.

@@ -27,7 +27,7 @@ use serde_json::json;
 
 pub(super) use auth::Token;
 pub(super) use body::BodyLimits;
-pub(super) use listener::{Connections, Listener, tls};
+pub(super) use listener::{Listener, tls};
 
 use super::budget::Budget;
 use super::downstream::Downstream;
