@@ -26,7 +26,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 pub(super) use auth::Token;
-pub(super) use body::BodyLimits;
+pub(super) use body::{BodyError, BodyLimits, Encoding, unpack};
 pub(super) use listener::{Listener, tls};
 
 use super::budget::Budget;
