@@ -212,8 +212,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_record_is_what_another_reader_sees(record in maps(values())) {
-            let ours: serde_json::Value = serde_json::from_str(&object(&encoded(&record)).unwrap()).unwrap();
-            prop_assert_eq!(ours, independently(&record));
+            let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+            // Both by text: that reader is off by the last digit of some floats.
+            let expected = read(&independently(&record).to_string());
+            prop_assert_eq!(read(&object(&encoded(&record)).unwrap()), expected);
         }
 
         #[test]
