@@ -123,6 +123,8 @@ impl Server {
                 "some messages were not given on in time; senders that ask for acknowledgements send them again"
             );
         }
+        // What is still open holds the module's threads.
+        open.shutdown().await;
     }
 
     async fn accept(&self, connections: &Connections) -> (TcpStream, SocketAddr, Place) {
