@@ -91,7 +91,9 @@ fn the_service_ends_in_order_while_events_come() {
     std::thread::sleep(Duration::from_millis(300));
     assert!(serve.terminate().success());
     let serve = start(&path, address, next.address, &[]);
-    sending.into_iter().for_each(|sending| drop(sending.join().unwrap()));
+    for sending in sending {
+        sending.join().unwrap();
+    }
     // What was taken was acknowledged before the end: nothing comes twice.
     assert_eq!(assert_nothing_lost(&next.arrivals(), 0..EVENTS), 0);
     assert!(serve.terminate().success());

@@ -108,14 +108,14 @@ fn whoever_asks_for_no_acknowledgement_is_served_when_the_next_service_comes_bac
     let (mut next, address) = (NextService::start(), free_address());
     next.down();
     let (_directory, path) = with_rules();
-    let serve = start(&path, address, next.address, &["--to-patience", "200ms"]);
+    let serve = start(&path, address, next.address, &["--to-patience", "1s"]);
     let mut stream = connection(address);
     for first in [0, 50] {
         let bytes = message(Mode::Packed, &(first..first + 50).collect::<Vec<_>>(), None);
         std::io::Write::write_all(&mut stream, &bytes).unwrap();
     }
     drop(stream);
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(3));
     next.up();
     let began = Instant::now();
     while next.messages().len() < 2 && began.elapsed() < Duration::from_secs(20) {
