@@ -9,10 +9,12 @@
 mod alerts;
 mod arguments;
 mod budget;
+mod connections;
 mod counts;
 mod downstream;
 mod evaluator;
 mod exchange;
+mod forward;
 mod http;
 mod journal;
 mod keeper;
@@ -37,10 +39,12 @@ use super::run::load;
 use alerts::{AlertQueue, AlertSink};
 pub(super) use arguments::Arguments;
 use budget::Budget;
+use connections::Connections;
 use downstream::Downstream;
 use evaluator::{Evaluator, Workers};
 use exchange::Exchange;
-use http::{Connections, Listener, Service};
+use forward::{Forward, Server};
+use http::{Listener, Service};
 use mmexternal::Conversation;
 pub(super) use mmexternal::ReplyPipe;
 use worker::{Duties, Worker};
@@ -102,6 +106,12 @@ async fn serve(
         let mut ended = ended.clone();
         let ending = async move { drop(ended.wait_for(|ended| *ended).await) };
         listening.push(tokio::spawn(listener.serve(routes, connections.clone(), ending, arguments.drain)));
+    }
+    if let Some(address) = arguments.forward {
+        let server = Server::bind(address, tls.clone()).await?;
+        tracing::info!(address = %server.address()?, tls = tls.is_some(), "listening for the forward protocol");
+        let forward = Forward::new(&arguments, &service)?;
+        listening.push(tokio::spawn(server.serve(forward, connections, ended, arguments.drain)));
     }
     drop(service);
     let reloading = tokio::spawn(reload::watch(runtime, arguments.module.clone(), evaluator.clone()));
