@@ -3,6 +3,8 @@
 //!
 //! `cargo run -p tripwasm-tests --example export_cases -- FOLDER`
 
+mod trapping;
+
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -15,7 +17,7 @@ use tripwasm::finding::{FindingFormat, reason_text};
 use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
 use tripwasm_tests::case::{CaseFile, files, lines, read};
 use tripwasm_tests::engines::{batches, wit_options, with_positions};
-use tripwasm_tests::rules::compile_text;
+use tripwasm_tests::rules::{compile_pack, compile_text};
 
 const MODES: [(&str, Mode); 3] = [("tag", Mode::Tag), ("filter", Mode::Filter), ("drop", Mode::Drop)];
 
@@ -29,6 +31,7 @@ fn main() -> Result<()> {
         let topic = path.strip_prefix(&directory).unwrap_or(&path).with_extension("").display().to_string();
         export.file(&topic, &read(&path)?).with_context(|| format!("exporting {}", path.display()))?;
     }
+    export.named_modules()?;
     let count = export.finish()?;
     println!("{count} cases");
     Ok(())
@@ -155,6 +158,24 @@ impl Export {
         std::fs::write(self.folder.join(&name), bytes).with_context(|| format!("writing {name}"))?;
         self.written.insert(bytes.to_vec(), name.clone());
         Ok(name)
+    }
+
+    /// Modules that packages are tried with beside the cases: the rule pack in every form, and one that traps.
+    fn named_modules(&self) -> Result<()> {
+        let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/cloudtrail");
+        let plan = compile_pack(&pack, None)?;
+        let built = |target| build(&self.runtime, &plan, target, Carried::Nothing);
+        let core = built(Target::Core)?;
+        let modules = [
+            ("pack.component.wasm", built(Target::Component)?),
+            ("pack.fluent-bit.wasm", built(Target::FluentBit)?),
+            ("trap.core.wasm", trapping::trapping(&core)?),
+            ("pack.core.wasm", core),
+        ];
+        for (name, module) in modules {
+            std::fs::write(self.folder.join(name), module).with_context(|| format!("writing {name}"))?;
+        }
+        Ok(())
     }
 
     /// The list of cases comes last: a folder that has it is whole.
