@@ -1,6 +1,7 @@
 """Traps, state, threads: a trap costs a batch its verdicts, never its events."""
 
 import logging
+import multiprocessing
 import threading
 
 import pytest
@@ -109,3 +110,20 @@ def test_threads_share_a_detector_and_detectors_share_a_module(module: Module) -
         thread.join()
     assert matched == [500] * 4
     assert shared.statistics().counts.events == shared.position == 2000
+
+
+def _matches_in_child(detector: Detector) -> int:
+    return len(detector.evaluate(HIT * 10).matches)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system does not fork")
+def test_a_forked_child_goes_on_with_what_was_loaded(module: Module) -> None:
+    detector = Detector(module)
+    detector.evaluate(HIT)
+    context = multiprocessing.get_context("fork")
+    found = context.Queue()
+    child = context.Process(target=lambda: found.put(_matches_in_child(detector)))
+    child.start()
+    assert found.get(timeout=60) == 10
+    child.join()
+    assert len(detector.evaluate(HIT).matches) == 1

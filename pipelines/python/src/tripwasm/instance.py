@@ -59,9 +59,13 @@ class Instance:
         exports = wasmtime.Instance(self._store, module, []).exports(self._store)
         self._functions = {name: function for name, function in exports.items() if isinstance(function, wasmtime.Func)}
         self._memory = cast(wasmtime.Memory, exports["memory"])
+        # Where its memory lies and how long it is, which only calls change.
+        self._base = 0
+        self._length = 0
         initialize = self._functions.get("_initialize")
         if initialize is not None:
             initialize(self._store)
+        self._look()
 
     def describe(self) -> ModuleInfo:
         """What the module holds."""
@@ -122,15 +126,15 @@ class Instance:
 
     @property
     def memory_bytes(self) -> int:
-        """What its memory has grown to."""
+        """What its memory has grown to; it may be asked after a trap."""
         return self._memory.data_len(self._store)
 
     def read(self, at: int, length: int) -> bytes:
         """Copies bytes out of its memory."""
         # A module that lies about places must not read ours.
-        if at + length > self.memory_bytes:
+        if at + length > self._length:
             raise ContractError(f"the module named {length} bytes at {at}, outside its memory")
-        return ctypes.string_at(self._base() + at, length)
+        return ctypes.string_at(self._base + at, length)
 
     def _call(self, function: str, result: Layout, events: bytes | None = None, *arguments: int) -> Any:
         given = [] if events is None else self._given(events)
@@ -143,6 +147,7 @@ class Instance:
         name = f"{INTERFACE}#{function}"
         self._store.set_fuel(CALL_FUEL_MAX)
         address = self._functions[name](self._store, *arguments)
+        self._look()
         yield address & 0xFFFF_FFFF
         free = self._functions.get(f"cabi_post_{name}")
         if free is not None:
@@ -153,14 +158,15 @@ class Instance:
         self._store.set_fuel(CALL_FUEL_MAX)
         address: int = self._functions["cabi_realloc"](self._store, 0, 0, 1, len(value))
         at = address & 0xFFFF_FFFF
-        if at + len(value) > self.memory_bytes:
+        self._look()
+        if at + len(value) > self._length:
             raise ContractError(f"the module named {len(value)} bytes at {at}, outside its memory")
-        ctypes.memmove(self._base() + at, value, len(value))
+        ctypes.memmove(self._base + at, value, len(value))
         return [address, len(value)]
 
-    def _base(self) -> int:
-        """Where its memory begins; growing may move it."""
-        return ctypes.addressof(self._memory.data_ptr(self._store).contents)
+    def _look(self) -> None:
+        self._length = self._memory.data_len(self._store)
+        self._base = ctypes.addressof(self._memory.data_ptr(self._store).contents)
 
 
 def _arrival(first_event: int, now: int | None) -> list[int]:
