@@ -1,6 +1,7 @@
 """Files that are no module of ours are refused with a reason; options with a mistake, too."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,15 @@ def test_files_are_named(tmp_path: Path, pack: bytes) -> None:
     cut.write_bytes(pack[: len(pack) // 2])
     with pytest.raises(LoadError, match=r"cut\.wasm: the file is cut off"):
         Module(cut)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="folders of a user are elsewhere")
+def test_compiled_code_is_kept_where_it_is_asked_for(tmp_path: Path, pack: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for _ in range(2):
+        assert len(Module(pack, cache=True).info.rules) == 10
+    assert any(path.is_file() for path in tmp_path.rglob("*"))
 
 
 def test_the_module_for_fluent_bit_is_told_apart() -> None:

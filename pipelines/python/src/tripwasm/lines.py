@@ -103,6 +103,8 @@ class _Cutter:
 
 
 def _pieces(source: Events, batch_bytes: int) -> Iterator[bytes]:
+    if isinstance(source, str) and source.lstrip().startswith("{"):
+        raise TypeError("a str is the name of a file: give events as bytes, or as a list of str")
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             yield from _read(file, batch_bytes)
