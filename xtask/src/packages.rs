@@ -68,10 +68,16 @@ fn modified(path: &Path) -> Result<SystemTime> {
     read().with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Says what is missing where a program cannot be started.
-fn need(program: &str, remedy: &str) -> Result<()> {
-    let found = Command::new(program).arg("--version").output();
-    found.map(drop).with_context(|| format!("`{program}` is needed: {remedy}"))
+/// Says what is missing where a program cannot be started, or is older than this version.
+fn need(program: &str, version_min: (u32, u32), remedy: &str) -> Result<()> {
+    let context = || format!("`{program}` is needed: {remedy}");
+    let said = Command::new(program).arg("--version").output().with_context(context)?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let numbers = said.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let mut numbers = numbers.split('.').map_while(|number| number.trim().parse().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    ensure!(version >= version_min, "`{program}` is of version {}: {remedy}", said.trim());
+    Ok(())
 }
 
 /// Runs `install` unless it ran for the same content.

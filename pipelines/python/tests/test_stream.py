@@ -154,3 +154,10 @@ def _cut(data: bytes, chance: random.Random, longest: int) -> Iterator[bytes]:
     stream = io.BytesIO(data)
     while piece := stream.read(chance.randint(1, longest)):
         yield piece
+
+
+def test_batches_are_bytes_or_text(module: Module) -> None:
+    for batch in (HIT, bytearray(HIT), memoryview(HIT), HIT.decode()):
+        assert len(Detector(module).evaluate(batch).matches) == 1
+    with pytest.raises(TypeError, match="not int"):
+        Detector(module).evaluate(5)  # type: ignore[arg-type]

@@ -13,8 +13,8 @@ const SOURCES: [&str; 8] =
 
 /// Builds the package in a copy of its folder, so that the folder of the sources stays as it is, and runs its tests.
 pub(super) fn test(folders: &Folders) -> Result<Outcome> {
-    need("node", "install Node 20 or newer")?;
-    need("npm", "it comes with Node")?;
+    need("node", (20, 0), "install Node 20 or newer")?;
+    need("npm", (9, 0), "it comes with Node")?;
     let sources = folders.root.join("pipelines/node");
     let package = folders.packages.join("node");
     for name in SOURCES {

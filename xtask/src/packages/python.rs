@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// Installs the package's wheel where it is not beside its sources, checks its style and types, and runs its tests.
 pub(super) fn test(folders: &Folders) -> Result<Outcome> {
-    need("python3", "install Python 3.10 or newer")?;
+    need("python3", (3, 10), "install Python 3.10 or newer")?;
     let package = folders.root.join("pipelines/python");
     let venv = folders.packages.join("venv");
     let python = if cfg!(windows) { venv.join("Scripts/python.exe") } else { venv.join("bin/python") };

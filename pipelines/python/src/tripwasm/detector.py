@@ -40,6 +40,12 @@ END_OF_TIME = (1 << 63) - 1
 _LOG = logging.getLogger("tripwasm")
 _T = TypeVar("_T")
 
+Lines = bytes | bytearray | memoryview | str
+"""Whole lines of NDJSON."""
+
+# What an address can tell.
+_BATCH_BYTES_MAX = 1 << 31
+
 # Input between two checkpoints, at least, and in sizes of a checkpoint: a trap costs the windows little, and large states
 # cost the stream little.
 _CHECKPOINT_INPUT_BYTES_MIN = 64 << 20
@@ -112,22 +118,23 @@ class Detector:
         """How many calls trapped."""
         return self._totals.traps
 
-    def evaluate(self, events: bytes, *, first_event: int | None = None, now: int | datetime | None = None) -> Report:
+    def evaluate(self, events: Lines, *, first_event: int | None = None, now: int | datetime | None = None) -> Report:
         """Evaluates whole lines of NDJSON. Raises `TrappedError` after a trap; the detector goes on.
 
         `first_event` is the position of the first line in the whole input; without it positions go on. `now` is the wall
         clock of a live stream; a replay gives none.
         """
         clock = None if now is None else time_ms(now)
+        data = _bytes(events)
         with self._lock:
-            first = self._arrived(events, first_event)
-            report = self._call("evaluate", lambda instance: instance.evaluate(events, first, clock))
-            self._note_batch(events, report.remarks)
+            first = self._arrived(data, first_event)
+            report = self._call("evaluate", lambda instance: instance.evaluate(data, first, clock))
+            self._note_batch(data, report.remarks)
             return report
 
     def transform(
         self,
-        events: bytes,
+        events: Lines,
         *,
         mode: Mode = "tag",
         first_event: int | None = None,
@@ -139,10 +146,11 @@ class Detector:
         if mode not in ("tag", "filter", "drop"):
             raise ValueError(f"mode={mode!r}: write 'tag', 'filter' or 'drop'")
         clock = None if now is None else time_ms(now)
+        data = _bytes(events)
         with self._lock:
-            first = self._arrived(events, first_event)
-            output = self._call("transform", lambda instance: instance.transform(events, first, clock, mode))
-            self._note_batch(events, output.remarks)
+            first = self._arrived(data, first_event)
+            output = self._call("transform", lambda instance: instance.transform(data, first, clock, mode))
+            self._note_batch(data, output.remarks)
             return output
 
     def close(self, watermark: int | datetime | None = None) -> list[Alert]:
@@ -153,10 +161,11 @@ class Detector:
             self._note_changes()
             return alerts
 
-    def learn(self, events: bytes) -> Lesson:
+    def learn(self, events: Lines) -> Lesson:
         """Feeds the baselines of first-seen rules from history, in any order, without alerts."""
+        data = _bytes(events)
         with self._lock:
-            lesson = self._call("learn", lambda instance: instance.learn(events))
+            lesson = self._call("learn", lambda instance: instance.learn(data))
             self._note_changes()
             return lesson
 
@@ -344,6 +353,15 @@ class Detector:
         except TrappedError as trapped:
             _LOG.warning("%s; windows did not close", trapped)
             return []
+
+
+def _bytes(events: Lines) -> bytes:
+    if not isinstance(events, Lines):
+        raise TypeError(f"events are bytes or str, not {type(events).__name__}")
+    data = events.encode() if isinstance(events, str) else bytes(events)
+    if len(data) >= _BATCH_BYTES_MAX:
+        raise ValueError(f"a batch of {len(data) >> 20} MiB: hand over less than 2 GiB at a time, best 64 KiB to 4 MiB")
+    return data
 
 
 def _now_ms() -> int:
