@@ -7,6 +7,8 @@ use crate::bindings::detector::{
     StateError,
 };
 use crate::bindings::{LogFilter, LogFilterPre};
+use crate::error::StateProblem;
+use crate::finding::label;
 use crate::runtime::TICK;
 use crate::statistics::Totals;
 use crate::{DetectorError, Module, Trapped};
@@ -167,13 +169,42 @@ impl Detector {
         })?;
         let lost = outcome.map_err(|error| {
             DetectorError::State(match error {
-                StateError::Damaged => "damaged",
-                StateError::OtherVersion => "of another version of the engine",
-                StateError::OtherRules => "of other rules",
+                StateError::Damaged => StateProblem::Damaged,
+                StateError::OtherVersion => StateProblem::OtherVersion,
+                StateError::OtherRules => StateProblem::OtherRules,
             })
         })?;
         self.keep_checkpoint(state.to_vec());
         Ok(lost)
+    }
+
+    /// Puts another module in the place of the running one and gives it the state: windows of rules that did not change
+    /// stay open. Returns the correlations whose state was dropped because they were changed or are gone. On an error
+    /// the old module runs on as it was.
+    pub fn swap(
+        &mut self,
+        module: &Module,
+        options: DetectorOptions,
+    ) -> Result<Vec<LostState>, DetectorError> {
+        let state = self.snapshot()?;
+        let mut next = Detector::new(module, options)?;
+        let lost = match next.restore(&state) {
+            Err(DetectorError::State(StateProblem::OtherRules)) => self.held_state(),
+            outcome => outcome?,
+        };
+        next.totals.traps = self.totals.traps;
+        *self = next;
+        Ok(lost)
+    }
+
+    /// What each correlation holds now.
+    fn held_state(&mut self) -> Vec<LostState> {
+        let counts = self.statistics();
+        let rules = self.module.info().rules.iter().zip(&counts.rules);
+        let holding = rules.filter(|(_, counts)| counts.groups > 0);
+        holding
+            .map(|(rule, counts)| LostState { rule: label(rule).to_owned(), groups: counts.groups })
+            .collect()
     }
 
     /// Runs one call. A trap ends the instance; a new one stands in its place before this returns.
@@ -305,7 +336,7 @@ impl Instance {
         // The module wrote these bytes itself, under the same rules.
         outcome
             .map_err(DetectorError::Start)?
-            .map_err(|_| DetectorError::State("not taken back by the module"))?;
+            .map_err(|_| DetectorError::State(StateProblem::NotTakenBack))?;
         Ok(())
     }
 }

@@ -4,6 +4,15 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// As it was named.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Neither a component nor a core module of ours.
     #[error("this is no tripwasm module, build one: tripwasm build RULES -o FILE")]
     NotAModule(#[source] wasmtime::Error),
@@ -62,7 +71,25 @@ pub enum DetectorError {
     },
     /// The saved state is not usable; nothing was changed.
     #[error("the saved state is {0}")]
-    State(&'static str),
+    State(StateProblem),
+}
+
+/// Why saved state is not usable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateProblem {
+    /// Not a snapshot, cut off, or changed.
+    #[error("damaged")]
+    Damaged,
+    /// The form of its bytes is another one.
+    #[error("of another version of the engine")]
+    OtherVersion,
+    /// None of the rules that it tells of is in this module.
+    #[error("of other rules")]
+    OtherRules,
+    /// The module's own state of a moment ago.
+    #[error("not taken back by the module")]
+    NotTakenBack,
 }
 
 /// A call that trapped: a defect of the module, or one of the host's limits.

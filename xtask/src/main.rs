@@ -1,8 +1,9 @@
-//! The project's own scripts: `cargo xtask demo`, `test`, `packages`, `bench`, `budget`, `ci`.
+//! The project's own scripts: `cargo xtask demo`, `test`, `packages`, `bench`, `budget`, `load`, `ci`.
 
 mod bench;
 mod budget;
 mod demo;
+mod load;
 mod packages;
 mod process;
 mod test;
@@ -20,6 +21,7 @@ usage: cargo xtask COMMAND
   bench     compare tripwasm with its peers: one command, one table (--help says more)
   budget    count the engine's instructions on a fixed input, and fail if they left their budget
             (--write: make what is counted the budget)
+  load      measure `tripwasm serve` under load: throughput and latency with and without it ([EVENTS [RULES]])
   ci        what continuous integration runs: formatting, lints, tests";
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn dispatch() -> Result<()> {
         Some("packages") => packages::packages(&root),
         Some("ci") => test::ci(&root),
         Some("bench") => bench::bench(&root, words.get(1..).unwrap_or_default()),
+        Some("load") => load::load(&root, words.get(1..).unwrap_or_default()),
         Some("budget") => match words.get(1..).unwrap_or_default() {
             [] => budget::budget(&root, false),
             ["--write"] => budget::budget(&root, true),

@@ -8,8 +8,9 @@ use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, Runtime
 
 use super::Outcome;
 use super::rule_files::counted;
-use super::run::{BATCH_BYTES, load, size};
+use super::run::{BATCH_BYTES, load};
 use super::state::{self, Restored, StateFile};
+use super::window_options::size;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -9,8 +9,10 @@ mod learn;
 mod new;
 mod rule_files;
 mod run;
+mod serve;
 mod state;
 mod test;
+mod window_options;
 
 use std::process::ExitCode;
 
@@ -69,6 +71,8 @@ enum Command {
     Test(test::Arguments),
     /// Send events through a module
     Run(run::Arguments),
+    /// Filter and tag events between two services, over HTTP
+    Serve(Box<serve::Arguments>),
     /// Read another engine's rules into Sigma files
     Import(import::Arguments),
     /// Feed the baselines of first-seen rules from history, without alerts
@@ -91,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Inspect(arguments)) => inspect::run(&arguments),
         Some(Command::Test(arguments)) => test::run(&arguments),
         Some(Command::Run(arguments)) => run::run(arguments),
+        Some(Command::Serve(arguments)) => serve::run(*arguments),
         Some(Command::Import(arguments)) => import::run(&arguments),
         Some(Command::Learn(arguments)) => learn::run(&arguments),
         Some(Command::Bench(arguments)) => bench::run(&arguments),
@@ -110,4 +115,15 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn options_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
 }

@@ -16,13 +16,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use tripwasm::bindings::detector::Duplicates;
 use tripwasm::input::{SourceReader, find_sources};
-use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
-use tripwasm_rules::quantity::{self, DurationError};
+use tripwasm::{CompileCache, Detector, Module, Runtime, RuntimeOptions};
 
 use super::build::write_whole;
 use super::state::{self, Restored, StateFile};
+use super::window_options::{WindowOptions, duration};
 use super::{Outcome, is_closed_pipe};
 use cut_line::Opening;
 use saving::Saver;
@@ -57,12 +56,8 @@ pub(super) struct Arguments {
     /// written anew, but gone on with after a run that `--state` knows as not finished
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
-    /// How far behind the latest event an event may come and still enter windows, such as 20m
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    lateness: Option<Duration>,
-    /// Whether an event delivered again enters windows again
-    #[arg(long, value_enum)]
-    duplicates: Option<DuplicateRule>,
+    #[command(flatten)]
+    windows: WindowOptions,
     /// Keep open windows in a file, and how far the inputs were read: a run that was ended, however, goes
     /// on where it was when it is started again; after a finished run the next one brings new input
     #[arg(long, value_name = "FILE")]
@@ -71,12 +66,6 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "EVENTS", requires = "state", default_value_t = 100_000)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     state_every: u64,
-    /// Bound on the memory of open windows, such as 256MiB
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    memory: Option<u64>,
-    /// When first-seen rules with `learn` began to learn, such as 2024-01-31T00:00:00Z; else each rule's first event
-    #[arg(long, value_name = "TIME", value_parser = timestamp)]
-    learn_from: Option<i64>,
     /// When standard input is silent for so long, close windows by the wall clock
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle: Option<Duration>,
@@ -125,20 +114,12 @@ pub(super) enum Mode {
     Findings,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DuplicateRule {
-    /// It enters no window a second time
-    Once,
-    /// It counts again
-    Count,
-}
-
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let cache = if arguments.no_cache { CompileCache::Off } else { CompileCache::PerUser };
     let runtime = Runtime::new(RuntimeOptions { cache })?;
     let module = load(&runtime, &arguments.module)?;
     let sources = find_sources(&arguments.inputs)?;
-    let mut detector = Detector::new(&module, options(&module, &arguments))?;
+    let mut detector = Detector::new(&module, arguments.windows.of(&module))?;
     let restored = match &arguments.state {
         Some(path) => Some(StateFile::open(path, &mut detector)?),
         None => None,
@@ -161,7 +142,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let mut detectors = vec![detector];
     let events_stand_alone = module.info().levels == 0 && saver.is_none();
     while events_stand_alone && detectors.len() < arguments.threads() {
-        detectors.push(Detector::new(&module, options(&module, &arguments))?);
+        detectors.push(Detector::new(&module, arguments.windows.of(&module))?);
     }
     let threads = if arguments.threads() == 1 { Threads::Callers } else { Threads::Own };
     match pass(Stream::new(detectors, threads, sink, progress, saver)?, reader, &module, &arguments) {
@@ -214,43 +195,7 @@ pub(super) fn load(runtime: &Runtime, path: &Path) -> anyhow::Result<Module> {
     Module::load(runtime, &wasm).with_context(|| path.display().to_string())
 }
 
-fn duration(text: &str) -> Result<Duration, DurationError> {
-    quantity::duration_ms(text).map(Duration::from_millis)
-}
-
 /// The wall clock, in milliseconds since 1970.
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
-}
-
-fn timestamp(text: &str) -> Result<i64, &'static str> {
-    let time: Result<jiff::Timestamp, _> = text.parse();
-    time.map(jiff::Timestamp::as_millisecond)
-        .map_err(|_| "write an RFC 3339 time with its zone, such as 2024-01-31T00:00:00Z")
-}
-
-/// Reads a number of bytes.
-pub(super) fn size(text: &str) -> Result<u64, &'static str> {
-    quantity::size_bytes(text)
-        .ok_or("write a whole number and one of KiB, MiB, GiB, KB, MB, GB, such as 64MiB")
-}
-
-fn options(module: &Module, arguments: &Arguments) -> DetectorOptions {
-    let mut options = DetectorOptions::of(module);
-    if let Some(bytes) = arguments.memory {
-        options = options.with_state_bytes_max(bytes);
-    }
-    if let Some(begin) = arguments.learn_from {
-        options.options.learn_from = Some(begin);
-    }
-    if let Some(lateness) = arguments.lateness {
-        options.options.lateness_ms = u64::try_from(lateness.as_millis()).unwrap_or(u64::MAX);
-    }
-    if let Some(duplicates) = arguments.duplicates {
-        options.options.duplicates = match duplicates {
-            DuplicateRule::Once => Duplicates::Once,
-            DuplicateRule::Count => Duplicates::Count,
-        };
-    }
-    options
 }

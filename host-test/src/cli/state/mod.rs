@@ -4,6 +4,7 @@
 //! file that cannot be used stays as it is.
 
 mod format;
+mod schedule;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -15,6 +16,7 @@ use tripwasm::Detector;
 use tripwasm::bindings::detector::LostState;
 
 pub(super) use format::{Progress, Record, SourceRecord};
+pub(super) use schedule::Schedule;
 
 /// The state holds group-by values: names, addresses and access keys of people.
 const MODE: u32 = 0o600;
