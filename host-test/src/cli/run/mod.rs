@@ -26,7 +26,6 @@ use super::{Outcome, is_closed_pipe};
 use cut_line::Opening;
 use saving::Saver;
 use sink::Sink;
-pub(super) use stream::reason_text;
 use stream::{Ending, Stream};
 use summary::ClosedAlerts;
 use workers::Threads;

@@ -201,7 +201,7 @@ impl Worker {
 
     fn remarks(&mut self, remarks: &[Remark]) {
         for remark in remarks {
-            self.counted.rejected(crate::cli::run::reason_text(remark.reason), 1);
+            self.counted.rejected(tripwasm::finding::reason_text(remark.reason), 1);
         }
     }
 
