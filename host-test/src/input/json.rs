@@ -9,6 +9,9 @@ pub(super) enum ScanStop {
     Malformed(usize),
 }
 
+/// No event nests deeper; what does takes memory for nothing.
+const DEPTH_MAX: usize = 1 << 20;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expected {
     Value,
@@ -44,6 +47,7 @@ pub(super) fn value_end_with<'a>(
             value_start = at;
         }
         (at, expected) = match (expected, byte) {
+            (_, b'{' | b'[') if closers.len() == DEPTH_MAX => return Err(ScanStop::Malformed(at)),
             (Expected::Value | Expected::ElementOrEnd, b'{') => {
                 closers.push(b'}');
                 (at + 1, Expected::KeyOrEnd)
@@ -145,6 +149,7 @@ mod tests {
     #[test]
     fn ends_of_values() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let bottomless = "[".repeat(2 * DEPTH_MAX);
         let cases: &[(&str, Result<usize, ScanStop>)] = &[
             ("{} x", Ok(2)),
             (r#" {"a":[1,"]}",{"b":null}]} "#, Ok(26)),
@@ -157,6 +162,7 @@ mod tests {
             ("{\"a\":\"cut\n{}", Err(ScanStop::Malformed(9))),
             ("{\"a\" 1}", Err(ScanStop::Malformed(5))),
             (&deep, Ok(200_000)),
+            (&bottomless, Err(ScanStop::Malformed(DEPTH_MAX))),
         ];
         for (text, expected) in cases {
             assert_eq!(value_end(text.as_bytes(), 0), *expected, "{}", &text[..text.len().min(40)]);
