@@ -4,6 +4,15 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// As it was named.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Neither a component nor a core module of ours.
     #[error("this is no tripwasm module, build one: tripwasm build RULES -o FILE")]
     NotAModule(#[source] wasmtime::Error),

@@ -4,7 +4,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use tripwasm::{Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
 //! let runtime = Runtime::new(RuntimeOptions::default())?;
-//! let module = Module::load(&runtime, &std::fs::read("cloudtrail.wasm")?)?;
+//! let module = Module::load_file(&runtime, "cloudtrail.wasm")?;
 //! let mut detector = Detector::new(&module, DetectorOptions::of(&module))?;
 //! let report = detector.evaluate(b"{\"eventName\":\"StopLogging\"}\n", 0, None)?;
 //! println!("{} matches", report.matches.len());

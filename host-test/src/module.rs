@@ -1,5 +1,7 @@
 //! A finished module, compiled for this machine.
 
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 use tripwasm_bake::{RULES_SECTION, TESTS_SECTION, encode_component, is_component, is_filter, module_shape};
 use wasmtime::component::{Component, Linker};
@@ -60,6 +62,14 @@ impl Module {
             rule_texts: Section::find(wasm, RULES_SECTION)?,
             tests: Section::find(wasm, TESTS_SECTION)?,
         })
+    }
+
+    /// As [`Module::load`], from a file.
+    pub fn load_file(runtime: &Runtime, path: impl AsRef<Path>) -> Result<Self, LoadError> {
+        let path = path.as_ref();
+        let wasm = std::fs::read(path)
+            .map_err(|source| LoadError::Unreadable { path: path.display().to_string(), source })?;
+        Module::load(runtime, &wasm)
     }
 
     /// What the module says of itself: rules, fields, limits, options.

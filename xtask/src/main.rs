@@ -1,8 +1,9 @@
-//! The project's own scripts: `cargo xtask demo`, `test`, `bench`, `budget`, `ci`.
+//! The project's own scripts: `cargo xtask demo`, `test`, `bench`, `budget`, `load`, `ci`.
 
 mod bench;
 mod budget;
 mod demo;
+mod load;
 mod process;
 mod test;
 
@@ -18,6 +19,7 @@ usage: cargo xtask COMMAND
   bench   compare tripwasm with its peers: one command, one table (--help says more)
   budget  count the engine's instructions on a fixed input, and fail if they left their budget
           (--write: make what is counted the budget)
+  load    measure `tripwasm serve` under load: throughput and latency with and without it ([EVENTS [RULES]])
   ci      what continuous integration runs: formatting, lints, tests";
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn dispatch() -> Result<()> {
         Some("test") => test::test(&root),
         Some("ci") => test::ci(&root),
         Some("bench") => bench::bench(&root, words.get(1..).unwrap_or_default()),
+        Some("load") => load::load(&root, words.get(1..).unwrap_or_default()),
         Some("budget") => match words.get(1..).unwrap_or_default() {
             [] => budget::budget(&root, false),
             ["--write"] => budget::budget(&root, true),

@@ -68,23 +68,57 @@ fn a_broken_module_leaves_the_old_one_running() {
     assert!(post(&serve.url("/"), &[], event(1)).1.contains("\"halted\""));
 }
 
-#[test]
-fn a_module_without_windows_and_one_with_take_turns() {
-    let (_directory, path) = with_rules();
-    let mut serve = Serve::start(&path, &["--threads", "2"]);
-    let one = "
+/// A rule without windows.
+const LISTED: &str = "
 title: Listed
 name: listed
 logsource: { product: aws, service: cloudtrail }
 detection: { selection: { eventName: ListBuckets }, condition: selection }
 ";
-    build(&path, one);
-    assert!(serve.wait_for("the module was exchanged"));
-    assert!(post(&serve.url("/"), &[], event(3)).1.contains("\"listed\""));
-    build(&path, RULES);
+
+fn until_tagged(serve: &Serve, number: u64, tag: &str) {
     let began = std::time::Instant::now();
-    while !post(&serve.url("/"), &[], event(1)).1.contains("\"stopped\"") {
+    while !post(&serve.url("/"), &[], event(number)).1.contains(tag) {
         assert!(began.elapsed() < crate::process::PATIENCE, "{:?}", serve.log());
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_module_without_windows_and_one_with_take_turns() {
+    let (_directory, path) = crate::process::with_module(LISTED);
+    // Four threads, of which one will keep windows.
+    let serve = Serve::start(&path, &["--threads", "4", "--state", "windows.state"]);
+    assert!(post(&serve.url("/"), &[], event(3)).1.contains("\"listed\""));
+    build(&path, RULES);
+    until_tagged(&serve, 1, "\"stopped\"");
+    // Threads without work look at the module five times a second.
+    std::thread::sleep(Duration::from_millis(500));
+    // User 0 is denied again and again in ten minutes, one event a request.
+    let denied: Vec<u64> = (0..400).filter(|number| number % 21 == 0).collect();
+    let opens = |number: &u64| post(&serve.url("/"), &[], event(*number)).1.contains("many_denied");
+    let opened: Vec<u64> = denied.iter().copied().filter(opens).collect();
+    assert_eq!(opened, [denied[4]], "the alert opens with the fifth, whichever thread took it");
+    build(&path, LISTED);
+    until_tagged(&serve, 3, "\"listed\"");
+    assert!(serve.terminate().success());
+}
+
+#[test]
+fn a_request_that_never_ends_does_not_hold_the_end_up() {
+    let next = NextService::start();
+    next.take_long(Duration::from_secs(30));
+    let (_directory, path) = with_rules();
+    let serve = Serve::start(&path, &["--to", &next.url(), "--drain", "1s"]);
+    let url = serve.url("/");
+    let sending = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = crate::sender::client(Duration::from_secs(30));
+        runtime.block_on(async { client.post(url).body(event(1)).send().await })
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    let began = std::time::Instant::now();
+    assert!(serve.terminate().success());
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(sending.join().unwrap().is_err(), "nobody acknowledged it");
 }

@@ -61,6 +61,8 @@ struct Inner {
 #[derive(Default)]
 struct Waiting {
     lines: VecDeque<Vec<u8>>,
+    /// The module gives its last alerts, and must not be held up any more.
+    last_ones: bool,
     /// No more alerts come.
     ending: bool,
     /// Until when what waits is still offered.
@@ -77,11 +79,19 @@ impl AlertQueue {
     pub(super) fn push(&self, line: Vec<u8>) {
         let Some(inner) = &self.0 else { return };
         let mut queue = inner.lock();
-        while queue.lines.len() >= WAITING_MAX && !queue.ending {
+        while queue.lines.len() >= WAITING_MAX && !queue.last_ones {
             queue = inner.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.lines.push_back(line);
         inner.changed.notify_all();
+    }
+
+    /// From now on nobody is held back: the service is ending, and what comes still is not much.
+    pub(super) fn take_the_last_ones(&self) {
+        if let Some(inner) = &self.0 {
+            inner.lock().last_ones = true;
+            inner.changed.notify_all();
+        }
     }
 
     /// Waits until nothing waits, at most so long.
@@ -245,4 +255,35 @@ fn append(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
         let _ = file.set_len(before);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue() -> AlertQueue {
+        AlertQueue(Some(Arc::new(Inner { queue: Mutex::default(), changed: Condvar::new() })))
+    }
+
+    #[test]
+    fn a_full_queue_holds_the_module_back_until_the_service_ends() {
+        let queue = queue();
+        (0..WAITING_MAX).for_each(|_| queue.push(b"{}\n".to_vec()));
+        let pushing = queue.clone();
+        let pushed = std::thread::spawn(move || pushing.push(b"{}\n".to_vec()));
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!pushed.is_finished());
+        queue.take_the_last_ones();
+        pushed.join().unwrap();
+        assert_eq!(queue.waiting().len(), WAITING_MAX + 1);
+    }
+
+    #[test]
+    fn targets_are_told_apart() {
+        assert_eq!("-".parse(), Ok(AlertTarget::StandardOutput));
+        assert_eq!("alerts.ndjson".parse(), Ok(AlertTarget::File("alerts.ndjson".into())));
+        let url = "https://alerts.example/in";
+        assert_eq!(url.parse(), Ok(AlertTarget::Http(url.parse().unwrap())));
+        assert!("http://".parse::<AlertTarget>().is_err());
+    }
 }

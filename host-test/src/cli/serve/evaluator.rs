@@ -14,8 +14,8 @@ use tripwasm::input::Batch;
 
 use super::worker::Worker;
 
-/// Batches that wait for an instance, for each instance.
-const WAITING_PER_WORKER: usize = 8;
+/// Jobs that wait for an instance. Their memory is bounded by the budget of requests; this bounds their number.
+const WAITING_MAX: usize = 1024;
 
 /// Events that came together and leave together.
 pub(super) struct Job {
@@ -112,8 +112,8 @@ impl Workers {
 
 impl Evaluator {
     /// Begins with a module, before there are threads.
-    pub(super) fn new(module: Module, workers: usize) -> (Self, Queue) {
-        let (jobs, waiting) = sync_channel(WAITING_PER_WORKER * workers);
+    pub(super) fn new(module: Module) -> (Self, Queue) {
+        let (jobs, waiting) = sync_channel(WAITING_MAX);
         let shared = Arc::new(Shared {
             current: Mutex::new(Current { module, generation: 0 }),
             generation: AtomicU64::new(0),

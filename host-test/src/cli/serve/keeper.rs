@@ -18,8 +18,9 @@ const EVENTS_PER_SAVING: u64 = 1_000_000;
 /// Keeps a state file and its journal up to date.
 pub(super) struct Keeper {
     file: StateFile,
-    /// None where rules have no windows: then there is nothing that a kill could take.
-    journal: Option<Journal>,
+    journal: Journal,
+    /// Without windows there is nothing that a kill could take, and no journal is written.
+    windows: bool,
     schedule: Schedule,
     /// The journal failed: said once, until state is saved.
     failed: bool,
@@ -47,34 +48,36 @@ impl Keeper {
         let (journal, mut entries) = Journal::open(path)?;
         entries
             .retain(|entry| !matches!(entry, Entry::Events { position, .. } if *position < record.position));
-        let keeper = Keeper {
-            file,
-            journal: windows.then_some(journal),
-            schedule: Schedule::new(EVENTS_PER_SAVING),
-            failed: false,
-        };
+        let keeper =
+            Keeper { file, journal, windows, schedule: Schedule::new(EVENTS_PER_SAVING), failed: false };
         Ok((keeper, Kept { position: record.position, journal: entries }))
+    }
+
+    /// Another module runs, with windows or without.
+    pub(super) fn set_windows(&mut self, windows: bool) {
+        self.windows = windows;
     }
 
     /// Notes lines that are about to be evaluated.
     pub(super) fn events(&mut self, now: i64, position: u64, bytes: &[u8], lines: u64) {
-        let Some(journal) = &mut self.journal else { return };
-        self.schedule.took(lines, Pace::Live);
-        let written = journal.append_events(now, position, bytes);
-        self.note(written);
+        if self.windows {
+            self.schedule.took(lines, Pace::Live);
+            let written = self.journal.append_events(now, position, bytes);
+            self.note(written);
+        }
     }
 
     /// Notes that windows are about to be closed by the clock.
     pub(super) fn close(&mut self, watermark: i64) {
-        let Some(journal) = &mut self.journal else { return };
-        let written = journal.append(&Entry::Close { watermark });
-        self.note(written);
+        if self.windows {
+            let written = self.journal.append(&Entry::Close { watermark });
+            self.note(written);
+        }
     }
 
     /// Whether state is to be saved now.
     pub(super) fn is_due(&self) -> bool {
-        self.schedule.due_in().is_some_and(|wait| wait.is_zero())
-            || self.journal.as_ref().is_some_and(|journal| journal.bytes() >= JOURNAL_BYTES_MAX)
+        self.schedule.due_in().is_some_and(|wait| wait.is_zero()) || self.journal.bytes() >= JOURNAL_BYTES_MAX
     }
 
     /// Saves state, and begins the journal anew with the alerts that nobody has taken yet.
@@ -86,17 +89,13 @@ impl Keeper {
     ) -> anyhow::Result<()> {
         let began = Instant::now();
         let waiting: Vec<_> = alerts.iter().map(|line| Entry::Alert { line: line.clone() }).collect();
-        if let Some(journal) = &mut self.journal {
-            // A kill between the two renames below must not lose them.
-            waiting.iter().try_for_each(|entry| journal.append(entry))?;
-        }
+        // A kill between the two renames below must not lose them.
+        waiting.iter().try_for_each(|entry| self.journal.append(entry))?;
         let record = Record { position, sources: Vec::new() };
         let saved = self.file.save(Progress::Finished, &record, detector.checkpoint()?);
         self.schedule.saved(began.elapsed());
         saved?;
-        if let Some(journal) = &mut self.journal {
-            journal.restart(&waiting)?;
-        }
+        self.journal.restart(&waiting)?;
         self.failed = false;
         Ok(())
     }

@@ -79,7 +79,7 @@ async fn serve(
     metrics: PrometheusHandle,
 ) -> anyhow::Result<()> {
     let (sink, alerts) = alert_sink(&arguments)?;
-    let (evaluator, workers) = start(&arguments, &module, alerts).await?;
+    let (evaluator, workers) = start(&arguments, &module, alerts.clone()).await?;
     let service = service(&arguments, evaluator.clone(), metrics)?;
     let ending = service.ending.clone();
     let connections = Connections::new(arguments.limits.connections_max);
@@ -104,6 +104,7 @@ async fn serve(
     tracing::info!("ending: no more events are taken, those that were taken are given on");
     ending.store(true, Ordering::Relaxed);
     end.send_replace(true);
+    alerts.take_the_last_ones();
     for listener in listening {
         let _ = listener.await;
     }
@@ -141,11 +142,11 @@ async fn start(
     alerts: AlertQueue,
 ) -> anyhow::Result<(Evaluator, Workers)> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    // Windows see all events, in one instance. A module that comes later may have some.
+    // Windows see all events, in one instance.
     let workers =
         if module.info().levels == 0 { arguments.threads.map_or(processors, usize::from) } else { 1 };
     let workers = workers.min(WORKERS_MAX);
-    let (evaluator, queue) = Evaluator::new(module.clone(), workers);
+    let (evaluator, queue) = Evaluator::new(module.clone());
     let duties = Duties { mode: arguments.mode, idle: arguments.idle, alerts, windows: arguments.windows };
     let state = arguments.state.clone();
     let module = module.clone();
@@ -153,7 +154,7 @@ async fn start(
     let started = tokio::task::spawn_blocking(move || {
         let mut started = Vec::new();
         for number in 0..workers {
-            let mut worker = Worker::new(&queue, &module, duties.clone())?;
+            let mut worker = Worker::new(number, &queue, &module, duties.clone())?;
             if let (0, Some(path)) = (number, &state) {
                 worker.keep(path, &module)?;
             }

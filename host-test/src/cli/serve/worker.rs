@@ -36,6 +36,8 @@ pub(super) struct Duties {
 
 /// A thread that owns an instance.
 pub(super) struct Worker {
+    /// The first one keeps windows, if there are any.
+    number: usize,
     queue: Queue,
     duties: Duties,
     detector: Detector,
@@ -50,10 +52,11 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts an instance.
-    pub(super) fn new(queue: &Queue, module: &Module, duties: Duties) -> anyhow::Result<Self> {
+    pub(super) fn new(number: usize, queue: &Queue, module: &Module, duties: Duties) -> anyhow::Result<Self> {
         let mut detector = Detector::new(module, duties.windows.of(module))?;
         let counted = Counted::new(module, &mut detector);
         Ok(Worker {
+            number,
             queue: queue.clone(),
             duties,
             detector,
@@ -95,7 +98,9 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => self.glance(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.exchange_if_newer();
+            if self.exchange_if_newer() == Place::Superfluous {
+                return;
+            }
             self.save_if_due();
         }
         self.end();
@@ -243,9 +248,15 @@ impl Worker {
         }
     }
 
-    fn exchange_if_newer(&mut self) {
-        let Some(newer) = self.queue.shared.newer_than(self.generation) else { return };
+    fn exchange_if_newer(&mut self) -> Place {
+        let Some(newer) = self.queue.shared.newer_than(self.generation) else { return Place::Needed };
         self.generation = newer.generation;
+        let windows = newer.module.info().levels > 0;
+        if windows && self.number > 0 {
+            // Windows see all events, in one instance.
+            self.counted.all(&mut self.detector);
+            return Place::Superfluous;
+        }
         let sha256 = newer.module.sha256();
         self.counted.all(&mut self.detector);
         let swapped =
@@ -265,6 +276,9 @@ impl Worker {
                     );
                 }
                 tracing::info!(sha256, "the module was exchanged");
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.set_windows(windows);
+                }
                 // The journal tells of events as the old rules saw them.
                 self.save();
             }
@@ -273,6 +287,7 @@ impl Worker {
                 tracing::error!(sha256, error = %format!("{error:#}"), "the module cannot take the state over: the old one runs on");
             }
         }
+        Place::Needed
     }
 
     fn save_if_due(&mut self) {
@@ -302,6 +317,14 @@ impl Worker {
         self.save();
         self.counted.all(&mut self.detector);
     }
+}
+
+/// Whether a thread goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Needed,
+    /// Another one keeps the windows.
+    Superfluous,
 }
 
 /// What the module said to lines.

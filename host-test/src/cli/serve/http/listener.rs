@@ -19,6 +19,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
@@ -60,6 +61,7 @@ impl Listener {
         drain: Duration,
     ) {
         let graceful = GracefulShutdown::new();
+        let mut talking = JoinSet::new();
         let mut ending = std::pin::pin!(ending);
         loop {
             let accepted = tokio::select! {
@@ -70,7 +72,9 @@ impl Listener {
             let tls = self.tls.clone();
             let routes = routes.clone();
             let watcher = graceful.watcher();
-            tokio::spawn(async move {
+            // Those that have ended.
+            while talking.try_join_next().is_some() {}
+            talking.spawn(async move {
                 // A client that does not answer costs its place for this time, not longer.
                 match tls {
                     None => converse(stream, routes, place, watcher).await,
@@ -88,6 +92,8 @@ impl Listener {
                 "some requests were not answered in time; their senders will send the events again"
             );
         }
+        // What is still open holds the module's threads.
+        talking.shutdown().await;
     }
 
     async fn accept(&self, connections: &Connections) -> (TcpStream, Place) {
