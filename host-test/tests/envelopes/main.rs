@@ -1,10 +1,14 @@
 //! Inputs in every form that CloudTrail is delivered in give the events they hold.
 
+#[path = "../command/mod.rs"]
+mod command;
+
 mod corpus;
 mod cuts;
 mod forms;
 mod hostile;
 mod lines;
+mod run;
 
 use std::io::{Cursor, Read};
 
