@@ -15,9 +15,9 @@ use super::{Batch, Evaluation, InputError, Unpacking};
 /// times what the module itself evaluates.
 pub(super) const LINE_BYTES_MAX: usize = 16 << 20;
 
-/// A JSON document that has not ended by then is passed on as lines. The arrays of CloudTrail's own files are read
-/// element by element and know no such bound.
-const DOCUMENT_BYTES_MAX: usize = 256 << 20;
+/// A JSON value that has not ended by then is passed on as lines. What services send in one value has a few MB; arrays of
+/// events, which may be large, are read element by element and know no such bound.
+const DOCUMENT_BYTES_MAX: usize = 64 << 20;
 
 /// A value of more bytes is long.
 const LONG_VALUE_BYTES: usize = 1 << 20;

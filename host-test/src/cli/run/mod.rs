@@ -38,8 +38,8 @@ Examples:
   tripwasm run cloudtrail.wasm 2023.json.gz --mode findings | jq .rule.name
   tail -F events.ndjson | tripwasm run cloudtrail.wasm --idle 5m --state windows.state
 
-Inputs are NDJSON, CloudTrail files, JSON arrays, and what EventBridge, CloudWatch Logs, Kinesis and
-Firehose wrap around events, plain or gzip, told apart by content.";
+Inputs are NDJSON, CloudTrail files, JSON arrays, and what EventBridge, CloudWatch Logs, SQS, SNS, Kinesis
+and Firehose wrap around events, plain or gzip, told apart by content.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
