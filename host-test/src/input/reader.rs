@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::envelope::Lines;
 use super::form::{Form, Told, tell_form};
+use super::json::Scan;
 use super::packed::RECORD_BYTES_MAX;
 use super::spare::SpareBuffers;
 use super::steps::{Place, Step};
@@ -20,7 +21,7 @@ pub(super) const LINE_BYTES_MAX: usize = 16 << 20;
 const DOCUMENT_BYTES_MAX: usize = 64 << 20;
 
 /// A value of more bytes is long.
-const LONG_VALUE_BYTES: usize = 1 << 20;
+pub(super) const LONG_VALUE_BYTES: usize = 1 << 20;
 
 /// Least bytes asked of the input at a time.
 pub(super) const READ_BYTES: usize = 64 << 10;
@@ -51,15 +52,17 @@ pub struct EventReader {
     options: ReaderOptions,
     spare: SpareBuffers,
     /// Read into; what stands at `start..filled` has been read and not been given out.
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     pub(super) start: usize,
-    filled: usize,
+    pub(super) filled: usize,
     bytes_read: u64,
     /// Bytes that packed records may still unpack to.
     unpack_left: u64,
     pub(super) ended: bool,
     form: Option<Form>,
     pub(super) place: Place,
+    /// A value that began at `start` and is still coming.
+    pub(super) long_value: Option<Scan>,
     in_long_line: bool,
     problems: Vec<InputError>,
 }
@@ -93,6 +96,7 @@ impl EventReader {
             ended: !problems.is_empty(),
             form: None,
             place: Place::Between,
+            long_value: None,
             in_long_line: false,
             problems,
         }
@@ -137,7 +141,8 @@ impl EventReader {
         self.read_once();
         // A long value is looked through from its beginning each time: that has to stay linear, however little a pipe gives
         // at a time.
-        while waiting > LONG_VALUE_BYTES && !self.ended && !self.is_worth_a_look(waiting) {
+        let is_scanned_on = self.long_value.is_some();
+        while waiting > LONG_VALUE_BYTES && !self.ended && !is_scanned_on && !self.is_worth_a_look(waiting) {
             self.read_once();
         }
     }

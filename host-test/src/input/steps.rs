@@ -3,8 +3,8 @@
 use super::EventReader;
 use super::envelope::{Lines, first_value, unwrap};
 use super::head::{Head, head};
-use super::json::{ScanStop, skip_separator, skip_space, string_end, value_end};
-use super::reader::LINE_BYTES_MAX;
+use super::json::{Scan, ScanStop, skip_separator, skip_space, string_end, value_end};
+use super::reader::{LINE_BYTES_MAX, LONG_VALUE_BYTES};
 use super::telling::Within;
 
 /// Where in a sequence of documents the reader is.
@@ -44,6 +44,13 @@ enum Taking {
 impl EventReader {
     /// Takes the next value, or goes into the next array.
     pub(super) fn step(&mut self, lines: &mut Lines) -> Step {
+        if let Some(scan) = &mut self.long_value {
+            let rest = self.buffer.get(self.start..self.filled).unwrap_or_default();
+            if scan.value_end(rest) == Err(ScanStop::Incomplete) && !self.ended {
+                return Step::NeedsMore;
+            }
+            self.long_value = None;
+        }
         self.start = match self.place {
             Place::Elements(..) => self.start + skip_separator(self.rest(), 0),
             Place::Between | Place::AfterMember => self.start + skip_space(self.rest(), 0),
@@ -83,9 +90,17 @@ impl EventReader {
                 self.start += end;
                 Step::Advanced
             }
-            Err(ScanStop::Incomplete) => Step::NeedsMore,
+            Err(ScanStop::Incomplete) => self.needs_more(0),
             Err(ScanStop::Malformed(_)) => Step::Broken,
         }
+    }
+
+    /// The value at `start` has not ended. A long one is scanned on as it comes, not from its beginning each time.
+    fn needs_more(&mut self, start: usize) -> Step {
+        if self.rest().len() > LONG_VALUE_BYTES {
+            self.long_value = Some(Scan::begin(start));
+        }
+        Step::NeedsMore
     }
 
     fn object(&mut self, lines: &mut Lines) -> Step {
@@ -109,7 +124,7 @@ impl EventReader {
                 self.start += end;
                 Step::Advanced
             }
-            Err(ScanStop::Incomplete) => Step::NeedsMore,
+            Err(ScanStop::Incomplete) => self.needs_more(0),
             // One bad line between good documents costs nothing but itself.
             Err(ScanStop::Malformed(at)) => match memchr::memchr(b'\n', self.rest()) {
                 Some(line_end) if line_end < at => Step::Broken,
