@@ -137,6 +137,17 @@ impl Evaluator {
         }
     }
 
+    /// Has events evaluated, and waits for that. For threads that may wait.
+    pub(super) fn evaluate_blocking(
+        &self,
+        batches: Vec<Batch>,
+        source: &'static str,
+    ) -> Result<Evaluated, NotTaken> {
+        let (reply, evaluated) = oneshot::channel();
+        self.jobs.send(Job { batches, source, reply }).map_err(|_| NotTaken::Ending)?;
+        evaluated.blocking_recv().map_err(|_| NotTaken::Ending)
+    }
+
     /// Has the threads go on with another module, each behind the batch it is at.
     pub(super) fn exchange(&self, module: Module) {
         let mut current = self.shared.current.lock().unwrap_or_else(PoisonError::into_inner);

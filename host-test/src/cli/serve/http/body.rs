@@ -26,7 +26,7 @@ pub(in crate::cli::serve) struct BodyLimits {
 
 /// Why a body was not taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BodyError {
+pub(in crate::cli::serve) enum BodyError {
     #[error("the body has more than {0} bytes: send smaller batches, or raise --body-max")]
     TooLarge(usize),
     #[error("the body unpacks to more than {0} bytes: send smaller batches, or raise --unpacked-max")]
@@ -43,7 +43,7 @@ pub(super) enum BodyError {
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(in crate::cli::serve) enum Encoding {
     Identity,
     Gzip,
     Zstd,
@@ -89,7 +89,7 @@ pub(super) async fn read(mut body: Body, limits: BodyLimits, share: &mut Share) 
 }
 
 /// Unpacks a body. What it takes of the share is twice its size: the events go in and come out.
-pub(super) fn unpack(
+pub(in crate::cli::serve) fn unpack(
     body: Bytes,
     encoding: Encoding,
     limits: BodyLimits,

@@ -29,8 +29,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 pub(super) use auth::Token;
-pub(super) use body::BodyLimits;
-pub(super) use listener::{Connections, Listener, tls};
+pub(super) use body::{BodyError, BodyLimits, Encoding, unpack};
+pub(super) use listener::{Listener, tls};
 
 use super::budget::Budget;
 use super::downstream::Downstream;
