@@ -266,6 +266,9 @@ impl Stream {
             self.summary.input_problems += 1;
             self.progress.warn(&format!("error: {source}: {:#}", anyhow::Error::new(problem.clone())));
         }
+        for foreign in &batch.foreign {
+            *self.summary.remarks.entry(foreign.name()).or_default() += 1;
+        }
         match batch.evaluation {
             Evaluation::PassThrough => self.piece_of_long_line(&batch.bytes, batch.lines)?,
             Evaluation::Evaluate => self.results(outcome, &batch.bytes, source)?,

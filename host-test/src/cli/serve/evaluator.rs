@@ -31,6 +31,8 @@ pub(super) struct Job {
 pub(super) struct Evaluated {
     /// Lines to be given on: events, or findings in mode `findings`.
     pub(super) bytes: Vec<u8>,
+    /// Where in them what came of each batch ends.
+    pub(super) ends: Vec<usize>,
     pub(super) events_in: u64,
     pub(super) tagged: u64,
     /// Events that are not given on because the mode or a rule says so.

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::de::IgnoredAny;
-use tripwasm::input::{Batch, EventReader, Pace, ReaderOptions};
+use tripwasm::input::{Batch, EventReader, InputError, Pace, ReaderOptions, Unpacking};
 
 use crate::cli::run::BATCH_BYTES;
 use crate::cli::serve::budget::{Exhausted, Share};
@@ -123,11 +123,27 @@ fn zstd(body: Bytes) -> Result<impl Read, BodyError> {
         .map_err(|error| BodyError::Damaged(Encoding::Zstd, std::io::Error::other(error)))
 }
 
-/// Cuts a body into what the module takes at a time, events taken out of their envelopes.
-pub(super) fn cut(body: Bytes) -> Vec<Batch> {
-    let options = ReaderOptions { batch_bytes: BATCH_BYTES, pace: Pace::Stored };
+/// Cuts a body into what the module takes at a time, events taken out of their envelopes. What is packed inside them
+/// counts as the body does.
+pub(super) fn cut(body: Bytes, limits: BodyLimits, share: &mut Share) -> Result<Vec<Batch>, BodyError> {
+    let unpacking = Unpacking::AtMost(limits.unpacked_bytes_max as u64);
+    let options = ReaderOptions { batch_bytes: BATCH_BYTES, pace: Pace::Stored, unpacking };
+    let mut counted = body.len();
     let mut reader = EventReader::new(Box::new(Cursor::new(body)), options);
-    std::iter::from_fn(|| reader.next_batch()).collect()
+    let mut batches = Vec::new();
+    while let Some(batch) = reader.next_batch() {
+        let too_large = |problem: &InputError| {
+            matches!(problem, InputError::UnpacksTooMuch { .. } | InputError::RecordTooLarge { .. })
+        };
+        if batch.problems.iter().any(too_large) {
+            return Err(BodyError::UnpacksTooLarge(limits.unpacked_bytes_max));
+        }
+        let beyond = batch.bytes.len().saturating_sub(counted);
+        counted = counted.saturating_sub(batch.bytes.len());
+        share.grow(2 * beyond)?;
+        batches.push(batch);
+    }
+    Ok(batches)
 }
 
 /// The form that a body's events have, and go on in.
@@ -222,7 +238,8 @@ mod tests {
             ("{\"Records\":[{\"a\":1},{\"b\":2}]}", "{\"a\":1}\n{\"b\":2}\n"),
         ] {
             let form = Form::of(body.as_bytes());
-            let lines = cut(Bytes::from(body)).into_iter().flat_map(|batch| batch.bytes).collect();
+            let batches = cut(Bytes::from(body), LIMITS, &mut Budget::new(1 << 20).share()).unwrap();
+            let lines = batches.into_iter().flat_map(|batch| batch.bytes).collect();
             assert_eq!(String::from_utf8(form.write(lines)).unwrap(), out);
         }
     }

@@ -67,14 +67,14 @@ async fn settle(
     let unpacking = tokio::task::spawn_blocking(move || {
         let unpacked = body::unpack(sent, encoding, limits, &mut share)?;
         let form = Form::of(&unpacked);
-        Ok::<_, BodyError>((body::cut(unpacked), form, share))
+        Ok::<_, BodyError>((body::cut(unpacked, limits, &mut share)?, form, share))
     });
     let (batches, form, share) = unpacking.await.map_err(|_| Refusal::NotTaken(NotTaken::Ending))??;
     let waiting = service.evaluator.enqueue(batches, "http").map_err(Refusal::NotTaken)?;
     let (settled, settling) = watch::channel(None);
     let to = service.downstream.clone();
     tokio::spawn(async move {
-        let Ok(Evaluated { bytes, events_in, tagged, removed }) = waiting.await else { return };
+        let Ok(Evaluated { bytes, events_in, tagged, removed, .. }) = waiting.await else { return };
         let nothing = bytes.is_empty();
         let body = Body { bytes: form.write(bytes).into(), content_type: form.content_type() };
         let counts = EventCounts { events_in, tagged, removed };
@@ -135,7 +135,7 @@ fn later(status: StatusCode, text: &str) -> Response {
 
 /// Why events were not taken.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(super) enum Refusal {
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error("the body did not arrive within {0:?}")]
