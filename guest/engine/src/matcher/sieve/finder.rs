@@ -185,7 +185,8 @@ mod tests {
                         "{{\"{}\":\"\\\"{key}\\\":\",\"{key}\":1,\"x{key}\":2,\"{key}x\":3,\"{key}\":[\"{key}\"]}}",
                         "p".repeat(pad)
                     );
-                    let places = text.match_indices(&format!("\"{key}\":")).map(|(at, _)| (at, number));
+                    let written = format!("\"{key}\":");
+                    let places = text.match_indices(&written).map(|(at, _)| (at, number));
                     assert_eq!(all(&finder, text.as_bytes()), places.collect::<Vec<_>>(), "{text}");
                 }
             }
