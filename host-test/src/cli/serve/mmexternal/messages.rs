@@ -143,7 +143,7 @@ mod tests {
     fn a_message_beyond_the_bound_is_read_and_not_kept() {
         let at_bound = [&vec![b'x'; MESSAGE_BYTES_MAX - 1][..], b"\n"].concat();
         let beyond = [&vec![b'x'; MESSAGE_BYTES_MAX][..], b"\n"].concat();
-        let got = sent(&[at_bound.clone(), beyond, b"next".to_vec()]);
+        let got = sent(&[at_bound, beyond, b"next\n".to_vec()]);
         assert_eq!(got[0].as_ref().map(Vec::len), Some(MESSAGE_BYTES_MAX - 1));
         assert_eq!(got[1..], [None, Some(b"next".to_vec())]);
     }
