@@ -7,7 +7,7 @@ use rmpv::Value;
 use crate::command::{said, tripwasm};
 use crate::message::{Mode, message, read};
 use crate::next_service::{NextService, assert_nothing_lost};
-use crate::process::with_rules;
+use crate::process::{Serve, with_rules};
 use crate::sender::{Sender, connection, send};
 use crate::service::{free_address, start, start_with};
 
@@ -23,6 +23,24 @@ fn a_chain_of_two_shows_the_shared_key() {
     let arrived = next.events();
     let twice = arrived.iter().find(|event| event.record["number"].as_u64() == Some(1)).unwrap();
     assert!(twice.record["tripwasm"].is_array() && twice.record["tripwasm_1"].is_array());
+}
+
+#[test]
+fn tls_on_both_sides() {
+    let (next, first, second) = (NextService::start(), free_address(), free_address());
+    let (_directory, path) = with_rules();
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(path.join("cert.pem"), issued.cert.pem()).unwrap();
+    std::fs::write(path.join("key.pem"), issued.signing_key.serialize_pem()).unwrap();
+    let _second = start(&path, second, next.address, &["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+    let (from, to) = (first.to_string(), format!("tls://localhost:{}", second.port()));
+    let options = ["--to", "http://127.0.0.1:1/", "--forward", &from, "--to-forward", &to, "--mode", "drop"];
+    let trusted = path.join("cert.pem");
+    let environment = [("SSL_CERT_FILE", trusted.to_str().unwrap())];
+    let _first = Serve::start_with(&path, "127.0.0.1:0", &options, &environment);
+    let mut sender = Sender::new(first, Mode::Packed);
+    sender.send(0..400);
+    assert_eq!((sender.again, assert_nothing_lost(&next.arrivals(), 0..400)), (0, 0));
 }
 
 #[test]

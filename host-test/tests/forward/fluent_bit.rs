@@ -1,5 +1,6 @@
 //! A real Fluent Bit at both ends, given by the environment variable `FLUENT_BIT`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::next_service::{arrivals, assert_nothing_lost};
 use crate::process::with_rules;
 use crate::service::{free_address, start_with};
 
-const EVENTS: u64 = 5_000;
+const EVENTS: u64 = 6_000;
 
 /// A Fluent Bit that runs, until it is dropped.
 struct FluentBit(Child);
@@ -72,17 +73,22 @@ fn between(program: &Path, more: &str, kills: usize) -> usize {
     let (_directory, path) = with_rules();
     let (to, address) = (free_address(), free_address());
     std::fs::write(path.join("parsers.conf"), "[PARSER]\n    Name events\n    Format json\n").unwrap();
-    std::fs::write(path.join("in.ndjson"), lines(0..EVENTS)).unwrap();
+    let mut file = std::fs::File::create(path.join("in.ndjson")).unwrap();
     let tokens = [("TRIPWASM_TOKEN", "secret"), ("TRIPWASM_TO_TOKEN", "secret")];
     let start = || start_with(&path, address, to, &["--to-patience", "2s"], &tokens);
     let mut serve = start();
     let _receiver = FluentBit::start(program, &path, "receiver.conf", &receiver(to.port()));
     let more = format!("Shared_Key secret\n    Self_Hostname sender\n    {more}");
     let _sender = FluentBit::start(program, &path, "sender.conf", &sender(address.port(), &more));
-    for _ in 0..kills {
-        std::thread::sleep(Duration::from_millis(400));
-        serve.kill();
-        serve = start();
+    let part = EVENTS / (10 * kills.max(1) as u64);
+    for number in 0..EVENTS / part {
+        file.write_all(lines(number * part..(number + 1) * part).as_bytes()).unwrap();
+        if number % 10 == 9 && kills > 0 {
+            serve.kill();
+            serve = start();
+        } else {
+            std::thread::sleep(Duration::from_millis(if kills > 0 { 50 } else { 0 }));
+        }
     }
     let wanted = (0..EVENTS).filter(|number| !is_dropped(*number)).count();
     let events = events(&path.join("out.ndjson"), wanted);

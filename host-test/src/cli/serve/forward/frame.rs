@@ -20,6 +20,9 @@ const CHUNK_BYTES_MAX: usize = 1024;
 /// More options are nobody's.
 const OPTIONS_MAX: u32 = 64;
 
+/// Events of one message: each takes memory beside its bytes, of which it has three at least.
+pub(super) const EVENTS_MAX: usize = 1 << 18;
+
 /// Why a frame cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadFrame {
@@ -33,6 +36,8 @@ pub(super) enum BadFrame {
     Option(&'static str),
     #[error("events are compressed by {0}, which is none of gzip, zstd")]
     Compression(String),
+    #[error("a message has more than {EVENTS_MAX} events: send smaller chunks")]
+    TooMany,
     #[error("event {number} of a message: {bad}")]
     Entry { number: usize, bad: Bad },
 }
@@ -195,6 +200,9 @@ pub(super) fn entries(carrier: Carrier, events: &[u8]) -> Result<Vec<Entry>, Bad
         }
         Carrier::Entries => {
             while !cursor.is_at_end() {
+                if found.len() == EVENTS_MAX {
+                    return Err(BadFrame::TooMany);
+                }
                 let entry = entry(&mut cursor);
                 found.push(entry.map_err(|bad| BadFrame::Entry { number: found.len(), bad })?);
             }

@@ -1,3 +1,5 @@
+//! Messages of every mode, and what is none.
+
 use super::*;
 use crate::cli::serve::forward::msgpack::{push_array, push_binary, push_map, push_text, push_unsigned};
 use proptest::prelude::*;
@@ -130,6 +132,13 @@ fn what_is_no_message_is_refused() {
         let found = entries(Carrier::Entries, &events);
         assert!(matches!(found, Err(BadFrame::Entry { number: at, .. }) if at == number), "{found:?}");
     }
+}
+
+#[test]
+fn events_are_counted() {
+    let least = [0x92, 7, 7].repeat(EVENTS_MAX);
+    assert_eq!(entries(Carrier::Entries, &least).unwrap().len(), EVENTS_MAX);
+    assert_eq!(entries(Carrier::Entries, &[&least[..], &[0x92, 7, 7]].concat()), Err(BadFrame::TooMany));
 }
 
 #[test]

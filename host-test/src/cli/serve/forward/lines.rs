@@ -13,6 +13,10 @@ use super::frame::Entry;
 use super::json::push_object;
 use super::record;
 use crate::cli::run::BATCH_BYTES;
+use crate::cli::serve::budget::{Exhausted, Share};
+
+/// Memory is asked for in steps of this size.
+const STEP_BYTES: usize = 64 << 10;
 
 /// What stands in the place of a record that is not to be written as JSON: it is counted, and goes on as it came.
 const NOT_JSON: &[u8] = b"null";
@@ -63,22 +67,29 @@ pub(super) enum Fate {
 pub(super) struct Strange;
 
 impl Lines {
-    /// Of these entries of `events`.
-    pub(super) fn new(events: &[u8], entries: &[Entry]) -> Lines {
+    /// Of these entries of `events`. What the lines take beyond the bytes of the events is taken of the share.
+    pub(super) fn new(events: &[u8], entries: &[Entry], share: &mut Share) -> Result<Lines, Exhausted> {
         let mark_bytes = entries.len().next_power_of_two().trailing_zeros() as usize;
         let mut lines = Lines {
             text: Vec::with_capacity(events.len() + events.len() / 4),
             lines: Vec::with_capacity(entries.len()),
             mark_bytes,
         };
+        share.grow(entries.len() * size_of::<(Entry, Line, Fate)>())?;
+        let mut counted = events.len();
         for (number, entry) in entries.iter().enumerate() {
             let begin = lines.text.len();
             let evaluated = push_event(events.get(entry.record.clone()).unwrap_or_default(), &mut lines.text);
             lines.lines.push(Line { place: begin..lines.text.len(), evaluated });
             push_mark(number, mark_bytes, &mut lines.text);
             lines.text.push(b'\n');
+            if lines.text.len() > counted {
+                let more = (lines.text.len() - counted).max(STEP_BYTES);
+                share.grow(more)?;
+                counted += more;
+            }
         }
-        lines
+        Ok(lines)
     }
 
     /// Pieces of what the module takes at a time.
@@ -165,6 +176,7 @@ fn number(mark: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::serve::budget::Budget;
     use serde_json::json;
 
     /// Entries with these members each, and where they stand.
@@ -188,18 +200,30 @@ mod tests {
         rmpv::Value::from(vec![(rmpv::Value::from("log"), rmpv::Value::from(text))])
     }
 
+    fn lines_of(events: &[u8], entries: &[Entry]) -> Lines {
+        Lines::new(events, entries, &mut Budget::new(1 << 30).share()).unwrap()
+    }
+
+    #[test]
+    fn lines_that_grow_beyond_their_events_need_memory() {
+        let (events, entries) = entries(&[logged(&"\u{1}".repeat(100_000)), event("A")]);
+        let grown = |budget| Lines::new(&events, &entries, &mut Budget::new(budget).share()).map(drop);
+        assert_eq!(grown(300 << 10), Err(Exhausted));
+        assert_eq!(grown(600 << 10), Ok(()));
+    }
+
     #[test]
     fn each_event_is_a_line_and_batches_end_at_lines() {
         let records = [event("A"), logged("{\"a\":\n1}\n"), rmpv::Value::from(1), event("B")];
         let (events, entries) = entries(&records);
-        let lines = Lines::new(&events, &entries);
+        let lines = lines_of(&events, &entries);
         let text = String::from_utf8(lines.text.clone()).unwrap();
         assert_eq!(text, "{\"eventName\":\"A\"}  \n{\"a\":\r1}\r\t \nnull \t\n{\"eventName\":\"B\"}\t\t\n");
         assert_eq!(lines.record(0), Some(&b"{\"eventName\":\"A\"}"[..]));
         assert_eq!((lines.record(1), lines.record(2)), (None, None));
         let many: Vec<_> = (0..20_000).map(|number| event(&format!("e{number}"))).collect();
         let (events, entries) = self::entries(&many);
-        let lines = Lines::new(&events, &entries);
+        let lines = lines_of(&events, &entries);
         let batches = lines.batches();
         assert!(batches.len() > 1);
         assert_eq!(batches.iter().map(|batch| batch.lines).sum::<u64>(), 20_000);
@@ -211,7 +235,7 @@ mod tests {
     fn what_is_left_out_is_known_even_among_equal_events() {
         let records = vec![event("A"); 5];
         let (events, entries) = entries(&records);
-        let lines = Lines::new(&events, &entries);
+        let lines = lines_of(&events, &entries);
         let all: Vec<_> = lines.text.split_inclusive(|&byte| byte == b'\n').collect();
         let tagged = |line: &[u8]| {
             let line = std::str::from_utf8(line).unwrap();
@@ -227,7 +251,7 @@ mod tests {
     #[test]
     fn an_empty_record_can_be_tagged_and_strange_lines_are_refused() {
         let (events, entries) = entries(&[rmpv::Value::Map(Vec::new())]);
-        let lines = Lines::new(&events, &entries);
+        let lines = lines_of(&events, &entries);
         assert_eq!(lines.text, b"{}\n");
         assert_eq!(lines.fates(b"{\"tripwasm\":[]}\n").unwrap(), [Fate::Tagged(json!([]))]);
         for out in [&b"{}"[..], b"[]\n", b"{\"tripwasm\":}\n", b"{}\n{\"a\":1]\n"] {

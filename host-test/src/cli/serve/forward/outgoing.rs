@@ -142,6 +142,7 @@ pub(super) fn chunk_of(message: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::serve::budget::Budget;
     use crate::cli::serve::forward::frame;
     use bytes::Bytes;
     use proptest::prelude::*;
@@ -166,7 +167,7 @@ mod tests {
     fn out(message: &Packed, fates: &[Fate]) -> (Vec<u8>, String) {
         let frame = Frame::read(&Bytes::from(encoded(message))).unwrap().unwrap();
         let entries = frame::entries(frame.carrier, &frame.events).unwrap();
-        let lines = Lines::new(&frame.events, &entries);
+        let lines = Lines::new(&frame.events, &entries, &mut Budget::new(1 << 30).share()).unwrap();
         let outgoing =
             Outgoing { frame: &frame, events: &frame.events, entries: &entries, lines: &lines, fates };
         (outgoing.message(), String::from_utf8(outgoing.ndjson()).unwrap())

@@ -53,6 +53,9 @@ enum Ended {
     NextRefuses(u16),
     #[error("the service is ending")]
     Ending,
+    /// As Fluentd's heartbeat by TCP does, every second.
+    #[error("it left before it said anything")]
+    Left,
 }
 
 impl From<std::io::Error> for Ended {
@@ -161,7 +164,7 @@ async fn connection(
     let mut sender = Sender { stream, arriving: Arriving::new(), has_ended: false, forward, ended };
     tokio::select! {
         outcome = sender.converse(&place) => match outcome {
-            Ok(()) | Err(Ended::Ending) => {}
+            Ok(()) | Err(Ended::Ending | Ended::Left) => {}
             Err(error) => {
                 counter!("tripwasm_forward_messages_total", "outcome" => "refused").increment(1);
                 tracing::warn!(%peer, reason = %error, "a connection is closed");
@@ -201,9 +204,11 @@ impl Sender {
 
     async fn greet(&mut self, key: &str) -> Result<(), Ended> {
         let nonce = Nonce::new();
-        self.write(&handshake::helo(&nonce)).await?;
-        let Some(ping) = self.arriving.next(&mut self.stream, PING_BYTES_MAX).await? else {
-            return Err(Failed::Cut.into());
+        self.write(&handshake::helo(&nonce)).await.map_err(|_| Ended::Left)?;
+        let ping = match self.arriving.next(&mut self.stream, PING_BYTES_MAX).await {
+            Ok(Some(ping)) => ping,
+            Ok(None) | Err(Failed::Io(_)) => return Err(Ended::Left),
+            Err(error) => return Err(error.into()),
         };
         let (pong, trusted) = handshake::answer_ping(&ping, &nonce, key);
         self.write(&pong).await?;

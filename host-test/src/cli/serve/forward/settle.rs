@@ -86,9 +86,7 @@ fn read(message: &Bytes, limits: BodyLimits, mut share: Share) -> Result<Option<
     };
     let events = unpack(frame.events.clone(), encoding, limits, &mut share)?;
     let entries = frame::entries(frame.carrier, &events)?;
-    share.grow(entries.len() * size_of::<(Entry, Fate)>())?;
-    let lines = Lines::new(&events, &entries);
-    share.grow(lines.text.len().saturating_sub(events.len()))?;
+    let lines = Lines::new(&events, &entries, &mut share)?;
     Ok(Some(Prepared { frame, events, entries, lines, share }))
 }
 
