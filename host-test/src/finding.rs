@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::bindings::detector::{
-    AlertFinding, AlertState, Level, MatchFinding, ModuleInfo, Report, RuleInfo,
+    AlertFinding, AlertState, Level, MatchFinding, ModuleInfo, Reason, Report, RuleInfo,
 };
 use crate::rfc3339;
 use crate::time::push_rfc3339;
@@ -75,6 +75,20 @@ pub fn state_text(state: AlertState) -> &'static str {
         AlertState::Open => "open",
         AlertState::Closed => "closed",
         AlertState::Withdrawn => "withdrawn",
+    }
+}
+
+/// The word for what is remarkable about a line.
+pub fn reason_text(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Empty => "empty",
+        Reason::NotUtf8 => "not-utf8",
+        Reason::Malformed => "malformed",
+        Reason::NotAnObject => "not-an-object",
+        Reason::TooLarge => "too-large",
+        Reason::TooDeep => "too-deep",
+        Reason::DuplicateKey => "duplicate-key",
+        Reason::TaggedBefore => "tagged-before",
     }
 }
 

@@ -319,3 +319,48 @@ fn security_lake_events_of_both_dialects_reach_the_rules() {
         assert_eq!(alerts, [json!([arn, 5]).to_string()], "{dialect}");
     }
 }
+
+/// A CloudTrail event as Security Lake's source version 2 has it.
+fn security_lake(event: &Value) -> Value {
+    let identity = &event["userIdentity"];
+    let time: jiff::Timestamp = event["eventTime"].as_str().unwrap().parse().unwrap();
+    let text = |value: &Value| if value.is_null() { Value::Null } else { json!(value.to_string()) };
+    json!({
+        "metadata": {"version": "1.1.0", "uid": event["eventID"], "event_code": event["eventType"]},
+        "class_uid": 6003,
+        "time": time.as_millisecond(),
+        "actor": {
+            "user": {"type": identity["type"], "name": identity["userName"], "uid": identity["arn"],
+                "uid_alt": identity["principalId"], "credential_uid": identity["accessKeyId"],
+                "account": {"uid": identity["accountId"]}},
+            "invoked_by": identity["invokedBy"],
+            "session": {"issuer": identity["sessionContext"]["sessionIssuer"]["arn"]},
+        },
+        "api": {"operation": event["eventName"], "service": {"name": event["eventSource"]},
+            "response": {"error": event["errorCode"], "message": event["errorMessage"]}},
+        "src_endpoint": {"ip": event["sourceIPAddress"]},
+        "cloud": {"region": event["awsRegion"]},
+        "http_request": {"user_agent": event["userAgent"]},
+        "unmapped": {"readOnly": text(&event["readOnly"]), "recipientAccountId": event["recipientAccountId"]},
+    })
+}
+
+#[test]
+fn real_events_match_as_security_lake_events_as_they_do_raw() {
+    let Some((path, _)) = corpus().into_iter().find(|(path, _)| path.ends_with("invictus.ndjson")) else {
+        return;
+    };
+    let text = std::fs::read_to_string(&path).unwrap();
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (directory, lake_module) = built(Some("pipelines/ocsf/security-lake.yml"));
+    let (_raw_directory, raw_module) = built(None);
+    let input = directory.path().join("lake.ndjson");
+    let lines: Vec<String> = events.iter().map(|event| security_lake(event).to_string() + "\n").collect();
+    std::fs::write(&input, lines.concat()).unwrap();
+    let raw = findings(&raw_module, &path, &SORTED);
+    let lake = findings(&lake_module, &input, &SORTED);
+    for rule in ["user_access_key_auth", "iam_access_denied", "unauthorized_api_call", "unused_region"] {
+        assert_eq!(matches(&lake, rule), matches(&raw, rule), "{rule}");
+    }
+    assert!(!matches(&raw, "user_access_key_auth").is_empty());
+}

@@ -9,6 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use tripwasm_plan::{Plan, Settings};
+use tripwasm_rules::quantity::duration_ms;
+
+use crate::engines::LATENESS_UNBOUNDED_MS;
 
 /// A file of `cases/`: cases that share their rules, and rule sets to build.
 #[derive(Debug, Deserialize)]
@@ -55,6 +59,17 @@ impl Case {
     /// Whether it is about what an engine does while events arrive, which the reference knows nothing of.
     pub fn is_about_arrival(&self) -> bool {
         self.lateness.is_some() || !self.history.is_empty()
+    }
+
+    /// The plan's settings, as the case changes them.
+    pub fn settings(&self, plan: &Plan) -> Result<Settings> {
+        let mut settings = plan.settings;
+        settings.lateness_ms = match &self.lateness {
+            Some(text) => duration_ms(text)?,
+            None => LATENESS_UNBOUNDED_MS,
+        };
+        settings.learn_from = self.learn_from.or(settings.learn_from);
+        Ok(settings)
     }
 }
 

@@ -4,7 +4,7 @@ mod component;
 mod native;
 mod sharded;
 
-pub use component::{Component, alert};
+pub use component::{Component, alert, wit_options};
 pub use native::{Native, Resumed};
 pub use sharded::{Sharded, Stepped};
 

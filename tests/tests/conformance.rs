@@ -4,10 +4,9 @@ use anyhow::{Context as _, Result, bail};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
 use tripwasm_plan::Plan;
-use tripwasm_rules::quantity::duration_ms;
 use tripwasm_tests::case::{Case, CaseFile, files, lines, read};
 use tripwasm_tests::engines::{
-    Component, Engine, Input, LATENESS_UNBOUNDED_MS, Native, Reference, Resumed, Sharded, Stepped, batches,
+    Component, Engine, Input, Native, Reference, Resumed, Sharded, Stepped, batches,
     is_told_when_learning_began,
 };
 use tripwasm_tests::expectation::{build_differences, differences};
@@ -63,12 +62,7 @@ fn failures(engine: &dyn Engine, file: &CaseFile) -> Result<Vec<String>> {
 }
 
 fn case_differences(engine: &dyn Engine, plan: &Plan, case: &Case) -> Result<Vec<String>> {
-    let mut settings = plan.settings;
-    settings.lateness_ms = match &case.lateness {
-        Some(text) => duration_ms(text)?,
-        None => LATENESS_UNBOUNDED_MS,
-    };
-    settings.learn_from = case.learn_from.or(settings.learn_from);
+    let settings = case.settings(plan)?;
     if !engine.sees_every_event() && !is_told_when_learning_began(plan, settings) {
         return Ok(Vec::new());
     }

@@ -1,9 +1,10 @@
-//! The project's own scripts: `cargo xtask demo`, `test`, `bench`, `budget`, `load`, `ci`.
+//! The project's own scripts: `cargo xtask demo`, `test`, `packages`, `bench`, `budget`, `load`, `ci`.
 
 mod bench;
 mod budget;
 mod demo;
 mod load;
+mod packages;
 mod process;
 mod test;
 
@@ -14,13 +15,14 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  demo    build the rule pack into a WebAssembly component and tag a sample of CloudTrail events
-  test    run all tests, and say how many passed
-  bench   compare tripwasm with its peers: one command, one table (--help says more)
-  budget  count the engine's instructions on a fixed input, and fail if they left their budget
-          (--write: make what is counted the budget)
-  load    measure `tripwasm serve` under load: throughput and latency with and without it ([EVENTS [RULES]])
-  ci      what continuous integration runs: formatting, lints, tests";
+  demo      build the rule pack into a WebAssembly component and tag a sample of CloudTrail events
+  test      run all tests, and say how many passed
+  packages  build the packages for Python and Node, and run their tests: all conformance cases, and their own
+  bench     compare tripwasm with its peers: one command, one table (--help says more)
+  budget    count the engine's instructions on a fixed input, and fail if they left their budget
+            (--write: make what is counted the budget)
+  load      measure `tripwasm serve` under load: throughput and latency with and without it ([EVENTS [RULES]])
+  ci        what continuous integration runs: formatting, lints, tests";
 
 fn main() -> ExitCode {
     match dispatch() {
@@ -39,6 +41,7 @@ fn dispatch() -> Result<()> {
     match words.first().copied() {
         Some("demo") => demo::demo(&root),
         Some("test") => test::test(&root),
+        Some("packages") => packages::packages(&root),
         Some("ci") => test::ci(&root),
         Some("bench") => bench::bench(&root, words.get(1..).unwrap_or_default()),
         Some("load") => load::load(&root, words.get(1..).unwrap_or_default()),

@@ -41,7 +41,7 @@ pub(crate) fn ci(root: &Path) -> Result<()> {
 }
 
 /// The number before a word, such as 3 before ` passed` in `ok. 3 passed; 0 failed`.
-fn count(counts: &str, word: &str) -> u64 {
+pub(crate) fn count(counts: &str, word: &str) -> u64 {
     let before = counts.split(word).next().unwrap_or_default();
     let digits = before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     digits.parse().unwrap_or(0)

@@ -5,6 +5,7 @@ use crate::correlate::{
 };
 use crate::facts::Facts;
 use crate::finding::{Alert, FlatMatch, Match, Remark};
+use crate::glance::Sifting;
 use crate::line::{LineOutcome, LineReader, correlation};
 use crate::matcher::{CompileError, check_plan};
 use crate::order::sort_by;
@@ -17,18 +18,19 @@ use tripwasm_plan::{FieldSource, Plan, Rule, RuleIndex, Settings, Timestamp, Win
 /// A running rule set. The same calls give the same results on every platform.
 #[derive(Debug, Clone)]
 pub struct Detector {
-    plan: Plan,
+    pub(crate) plan: Plan,
     pub(crate) rules_hash: u64,
     /// Per rule what it means, see [`tripwasm_plan::fingerprints`].
     fingerprints: Vec<u128>,
     /// Per rule, what its tags begin with.
     pub(crate) tags: Vec<String>,
-    reader: LineReader,
+    pub(crate) reader: LineReader,
     pub(crate) settings: Settings,
     pub(crate) correlator: Correlator,
-    watermark: Watermark,
-    events: u64,
+    pub(crate) watermark: Watermark,
+    pub(crate) events: u64,
     without_time: u64,
+    pub(crate) sifting: Sifting,
 }
 
 /// Options were changed after the first event.
@@ -168,6 +170,7 @@ impl Detector {
             watermark: Watermark::default(),
             events: 0,
             without_time: 0,
+            sifting: Sifting::default(),
             plan,
         })
     }
@@ -281,6 +284,7 @@ impl Detector {
         let lost = restored.lost.clone();
         self.correlator.restore(restored);
         self.watermark = head.watermark;
+        self.sifting.forget_time();
         self.events = head.events;
         self.without_time = head.without_time;
         Ok(lost)
@@ -365,7 +369,7 @@ impl Detector {
     }
 
     /// Closes what the watermark has reached.
-    fn advance(&mut self, out: &mut Outcome) {
+    pub(crate) fn advance(&mut self, out: &mut Outcome) {
         let Some(watermark) = self.watermark.get(self.lateness()) else { return };
         self.correlator.advance(watermark, &self.settings, out);
     }
@@ -381,7 +385,7 @@ impl Detector {
         self.reader.reserved_keys()
     }
 
-    fn lateness(&self) -> Timestamp {
+    pub(crate) fn lateness(&self) -> Timestamp {
         Timestamp::try_from(self.settings.lateness_ms).unwrap_or(Timestamp::MAX)
     }
 }

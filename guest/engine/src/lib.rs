@@ -8,6 +8,7 @@ mod correlate;
 mod detector;
 mod facts;
 pub mod finding;
+mod glance;
 mod id;
 pub mod limits;
 mod line;

@@ -75,3 +75,10 @@ pub const RECALLED_VALUE_BYTES_MAX: usize = 256;
 
 /// Texts of these values together.
 pub const RECALLED_TEXT_BYTES_MAX: usize = 256 << 10;
+
+/// Ways for rules to match that are held against an event at a glance; beyond, events are read. 1,000 rules have about as
+/// many, a bit each and field.
+pub const SIEVE_WAYS_MAX: usize = 1 << 12;
+
+/// Different sets of these ways that values were seen to open; beyond, all are forgotten.
+pub const SIEVE_MASKS_MAX: usize = 256;

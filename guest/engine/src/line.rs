@@ -79,6 +79,11 @@ impl LineReader {
         self.scanner.reserved_keys()
     }
 
+    /// Fields and predicates, laid out.
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
     /// Begins a batch.
     pub(crate) fn begin<'b>(&mut self, events: &'b [u8]) -> Batch<'b> {
         Batch::new(events, core::mem::take(&mut self.memory))

@@ -5,19 +5,42 @@
 
 use crate::{Answer, Filter};
 use std::alloc::{Layout, alloc, dealloc};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// Stands before each block: its whole size, and room so that the block is aligned as C wants it.
 const HEADER_BYTES: usize = 16;
 
+/// Blocks are multiples of that, so that they fit the next record, too.
+const STEP_BYTES: usize = 1 << 12;
+
+/// Largest block that is kept when it is freed; few records are larger.
+const KEPT_BYTES_MAX: usize = 1 << 16;
+
+/// A block that was freed, of a size without its header; null if there is none.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    at: *mut u8,
+    bytes: usize,
+}
+
 thread_local! {
     static FILTER: RefCell<Filter> = const { RefCell::new(Filter::new()) };
+    /// For each call there are a tag and a record.
+    static KEPT: Cell<[Kept; 2]> = const { Cell::new([Kept { at: core::ptr::null_mut(), bytes: 0 }; 2]) };
 }
 
 /// C's `malloc`. A runtime that finds it keeps no heap of its own, which a large record would not fit in.
 #[unsafe(no_mangle)]
 pub extern "C" fn malloc(bytes: usize) -> *mut u8 {
-    let Some(whole) = bytes.checked_add(HEADER_BYTES) else { return core::ptr::null_mut() };
+    let mut kept = KEPT.get();
+    if let Some(block) = kept.iter_mut().find(|block| block.bytes >= bytes && !block.at.is_null()) {
+        let at = core::mem::replace(block, Kept { at: core::ptr::null_mut(), bytes: 0 }).at;
+        KEPT.set(kept);
+        return at;
+    }
+    let rounded =
+        bytes.checked_next_multiple_of(STEP_BYTES).and_then(|bytes| bytes.checked_add(HEADER_BYTES));
+    let Some(whole) = rounded else { return core::ptr::null_mut() };
     let Ok(layout) = Layout::from_size_align(whole, HEADER_BYTES) else { return core::ptr::null_mut() };
     // SAFETY: the size is not 0. A block that is there is larger than its header.
     unsafe {
@@ -40,10 +63,25 @@ pub unsafe extern "C" fn free(at: *mut u8) {
         return;
     }
     // SAFETY: before what `malloc` gave stands the size that it asked for.
+    let whole = unsafe { at.sub(HEADER_BYTES).cast::<usize>().read() };
+    let mut freed = Kept { at, bytes: whole - HEADER_BYTES };
+    if whole <= KEPT_BYTES_MAX {
+        let mut kept = KEPT.get();
+        // The larger ones stay.
+        if let Some(least) = kept.iter_mut().min_by_key(|block| block.bytes)
+            && least.bytes < freed.bytes
+        {
+            core::mem::swap(least, &mut freed);
+            KEPT.set(kept);
+        }
+    }
+    if freed.at.is_null() {
+        return;
+    }
+    // SAFETY: it came from `malloc`, too, with this size.
     unsafe {
-        let block = at.sub(HEADER_BYTES);
-        let whole = block.cast::<usize>().read();
-        dealloc(block, Layout::from_size_align_unchecked(whole, HEADER_BYTES));
+        let layout = Layout::from_size_align_unchecked(freed.bytes + HEADER_BYTES, HEADER_BYTES);
+        dealloc(freed.at.sub(HEADER_BYTES), layout);
     }
 }
 

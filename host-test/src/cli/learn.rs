@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tripwasm::input::{Evaluation, SourceReader, find_sources};
+use tripwasm::input::{Evaluation, SourceReader, Unpacking, find_sources};
 use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, RuntimeOptions};
 
 use super::Outcome;
@@ -34,6 +34,9 @@ pub(super) struct Arguments {
     /// Bound on the memory of state, such as 256MiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
+    /// Let the gzip of an input unpack to so much, as in `run`
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    unpacked_max: Option<u64>,
     /// Do not keep or use compiled code in the user's cache directory
     #[arg(long)]
     no_cache: bool,
@@ -57,7 +60,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let mut detector = Detector::new(&module, options(&module, arguments.memory))?;
     let Restored { mut file, record, progress, lost } = StateFile::open(&arguments.state, &mut detector)?;
     state::warn_of_lost(&lost);
-    let totals = match read_all(&mut detector, SourceReader::new(sources, BATCH_BYTES)) {
+    let unpacking = arguments.unpacked_max.map_or(Unpacking::LikeEvents, Unpacking::AtMost);
+    let reader = SourceReader::new(sources, BATCH_BYTES).with_unpacking(unpacking);
+    let totals = match read_all(&mut detector, reader) {
         Ok(totals) => totals,
         Err(error) => {
             eprintln!("error: {error:#}; {} was left as it is", arguments.state.display());

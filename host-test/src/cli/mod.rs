@@ -83,11 +83,26 @@ enum Command {
 
 /// Runs the command that the process was called with.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let outcome = match serve::ReplyPipe::begin(std::env::args_os()) {
+        Some(pipe) => pipe.fail_open(run_command()),
+        None => run_command(),
+    };
+    outcome.into()
+}
+
+fn run_command() -> Outcome {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that nobody reads is no failure.
+            let _ = error.print();
+            return if error.use_stderr() { Outcome::Refused } else { Outcome::Done };
+        }
+    };
     let outcome = match cli.command {
         None => {
             println!("tripwasm: detection rules for AWS CloudTrail as one sandboxed module\n\n{NEXT}");
-            return ExitCode::SUCCESS;
+            return Outcome::Done;
         }
         Some(Command::New(arguments)) => new::run(&arguments),
         Some(Command::Check(arguments)) => check::run(&arguments),
@@ -101,12 +116,12 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Bench(arguments)) => bench::run(&arguments),
     };
     match outcome {
-        Ok(outcome) => outcome.into(),
+        Ok(outcome) => outcome,
         // Whoever reads our output has seen enough.
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => Outcome::Done,
         Err(error) => {
             eprintln!("error: {error:#}");
-            Outcome::Refused.into()
+            Outcome::Refused
         }
     }
 }

@@ -13,6 +13,8 @@ pub struct Batch {
     pub evaluation: Evaluation,
     /// What could not be read, in order. What could be read is in the batches.
     pub problems: Vec<InputError>,
+    /// Documents among the lines that have no events by their kind.
+    pub foreign: Vec<Foreign>,
 }
 
 impl Batch {
@@ -35,6 +37,31 @@ impl Batch {
     /// Whether there is nothing in it, not even a problem.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.lines == 0 && self.problems.is_empty()
+    }
+}
+
+/// A document of an AWS service that has no events by its kind: it passes as a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreign {
+    /// A digest, by which CloudTrail's files are verified.
+    Digest,
+    /// How CloudWatch Logs asks whether a subscription works.
+    ControlMessage,
+    /// An event of EventBridge that is not CloudTrail's.
+    OtherEvent,
+    /// A notification of objects; [`InputError::Notification`] tells more.
+    Notification,
+}
+
+impl Foreign {
+    /// How counts call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Foreign::Digest => "digest",
+            Foreign::ControlMessage => "control-message",
+            Foreign::OtherEvent => "other-event",
+            Foreign::Notification => "notification",
+        }
     }
 }
 
@@ -79,12 +106,51 @@ pub enum InputError {
         /// How many lines were skipped.
         lines: u64,
     },
+    /// An input unpacks to more than gzip of events does.
+    #[error(
+        "reading stopped after {bytes} bytes, unpacked from {packed}: as a gzip bomb it would go on (what came before was \
+         kept); if it is none, allow so much with --unpacked-max SIZE"
+    )]
+    UnpacksTooMuch {
+        /// Bytes read until then, decompressed.
+        bytes: u64,
+        /// Bytes of gzip they were in.
+        packed: u64,
+    },
     /// The data inside an envelope cannot be decoded.
-    #[error("the {field} of an envelope is {reason}; the record was passed on as it is")]
+    #[error("the {field} of an envelope at byte {at} is {reason}; the record was passed on as it is")]
     Envelope {
         /// Which member.
         field: &'static str,
+        /// Where the envelope, or what is around it, begins in the input, decompressed.
+        at: u64,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The data inside an envelope unpacks to more than may be held at once.
+    #[error(
+        "the {field} of an envelope at byte {at} unpacks to more than is allowed at once; the record was passed on as it is, \
+         unpack it before"
+    )]
+    RecordTooLarge {
+        /// Which member.
+        field: &'static str,
+        /// Where the envelope, or what is around it, begins in the input, decompressed.
+        at: u64,
+    },
+    /// A notification stands where events were expected.
+    #[error(
+        "at byte {at} stands {what}, no events: fetch the objects it names ({objects}), such as `aws s3 cp {address} -`, \
+         and give them in; it was passed on as it is"
+    )]
+    Notification {
+        /// Who tells of objects.
+        what: &'static str,
+        /// Where it begins in the input, decompressed.
+        at: u64,
+        /// How many objects are named, by this one and those of its kind behind it.
+        objects: u64,
+        /// The first object.
+        address: String,
     },
 }

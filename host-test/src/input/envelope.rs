@@ -1,38 +1,59 @@
 //! Envelopes: what AWS services wrap around CloudTrail events.
 
-use std::borrow::Cow;
-use std::io::Read;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
-use super::InputError;
 use super::json::{ScanStop, elements, skip_space, value_end, value_end_with};
+use super::notice::Notice;
+use super::packed::{RECORD_BYTES_MAX, Undecodable, decode, text};
+use super::telling::{Envelope, Telling, Within};
+use super::{Foreign, InputError};
 
-/// Envelopes inside envelopes: Kinesis around CloudWatch Logs around EventBridge around an event is the deepest known.
+/// Envelopes inside envelopes: a queue around SNS around EventBridge around an event, each with its array or text, is
+/// the deepest known.
 const DEPTH_MAX: u32 = 8;
-
-/// Most bytes that one compressed record may unfold to. Services send a few MB; a gzip bomb ends here.
-const RECORD_BYTES_MAX: u64 = 1 << 30;
 
 /// Events taken out of envelopes, one a line.
 #[derive(Debug)]
 pub(super) struct Lines {
     pub(super) bytes: Vec<u8>,
     pub(super) problems: Vec<InputError>,
-    /// How many more bytes compressed records may unfold to.
-    pub(super) unfolding: u64,
+    /// Documents that have no events by their kind.
+    pub(super) foreign: Vec<Foreign>,
+    /// JSON values among the lines.
+    pub(super) values: u64,
+    /// Where in the input the envelope begins, in bytes.
+    pub(super) at: u64,
+    /// Bytes that packed records may still unpack to.
+    pub(super) unpack_left: u64,
+    events: u64,
+    notices: u64,
+}
+
+/// A place in [`Lines`] that an envelope may be put back to.
+struct Mark {
+    bytes: usize,
+    foreign: usize,
+    values: u64,
+    events: u64,
+    notices: u64,
 }
 
 impl Lines {
-    /// No lines yet, to be written into a buffer that may hold anything.
-    pub(super) fn into(mut bytes: Vec<u8>, unfolding: u64) -> Self {
-        bytes.clear();
-        Lines { bytes, problems: Vec::new(), unfolding }
+    /// None yet, in a buffer of any content.
+    pub(super) fn new(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Lines {
+            bytes: buffer,
+            problems: Vec::new(),
+            foreign: Vec::new(),
+            values: 0,
+            at: 0,
+            unpack_left: RECORD_BYTES_MAX,
+            events: 0,
+            notices: 0,
+        }
     }
 
     /// Adds a value as one line. A raw line break in JSON stands between tokens, where a space says the same.
-    pub(super) fn push(&mut self, value: &[u8]) {
+    fn push(&mut self, value: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(value);
         for byte in self.bytes.get_mut(start..).unwrap_or_default() {
@@ -41,26 +62,75 @@ impl Lines {
         }
         self.bytes.push(b'\n');
     }
+
+    /// Adds a JSON value that is no envelope.
+    fn push_value(&mut self, value: &[u8], telling: &Telling<'_>) {
+        self.values += 1;
+        self.events += u64::from(telling.is_event());
+        self.push(value);
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            bytes: self.bytes.len(),
+            foreign: self.foreign.len(),
+            values: self.values,
+            events: self.events,
+            notices: self.notices,
+        }
+    }
+
+    /// Puts an envelope in the place of what came out of it.
+    fn keep_whole(&mut self, mark: &Mark, value: &[u8]) {
+        self.bytes.truncate(mark.bytes);
+        self.foreign.truncate(mark.foreign);
+        if self.notices > mark.notices {
+            self.foreign.push(Foreign::Notification);
+        }
+        self.values = mark.values + 1;
+        self.push(value);
+    }
+
+    /// Adds a notification. One message stands for those that come together.
+    fn push_notice(&mut self, notice: Notice, value: &[u8]) {
+        let (count, address) = notice.objects(value);
+        self.notices += 1;
+        self.foreign.push(Foreign::Notification);
+        self.values += 1;
+        self.push(value);
+        if let Some(InputError::Notification { what, objects, .. }) = self.problems.last_mut()
+            && *what == notice.name()
+        {
+            *objects += count;
+            return;
+        }
+        let (what, at) = (notice.name(), self.at);
+        self.problems.push(InputError::Notification { what, at, objects: count, address });
+    }
+
+    /// Adds an envelope as it is, because what is packed in it cannot be had.
+    fn push_undecodable(&mut self, value: &[u8], field: &'static str, problem: Undecodable) {
+        let at = self.at;
+        self.problems.push(match problem {
+            Undecodable::Damaged(reason) => InputError::Envelope { field, at, reason },
+            Undecodable::TooLarge => InputError::RecordTooLarge { field, at },
+        });
+        self.push(value);
+    }
 }
 
-/// What a JSON object is.
-enum Envelope<'a> {
-    /// An event, or nothing we know.
-    None,
-    /// Each element is an event or an envelope: CloudTrail's files, LookupEvents, Kinesis and Firehose records,
-    /// CloudWatch Logs batches.
-    Array(&'a [u8]),
-    /// A value that is an event or an envelope: EventBridge.
-    Value(&'a [u8]),
-    /// A string that holds JSON text.
-    Text(&'static str, &'a [u8]),
-    /// A string that holds base64 of JSON text, perhaps gzip.
-    Base64(&'static str, &'a [u8]),
-}
-
-/// Whether a whole JSON object wraps events.
+/// Whether a whole JSON object wraps events, or is a document of AWS that stands among such objects.
 pub(super) fn is_envelope(object: &[u8]) -> bool {
-    !matches!(Telling::read(object).envelope(), Envelope::None)
+    match Telling::read(object).envelope(Within::Anything) {
+        Envelope::None => false,
+        // Whoever writes logs has members of these names.
+        Envelope::Message(..) => {
+            let mut lines = Lines::new(Vec::new());
+            unwrap(object, &mut lines);
+            lines.events > 0 || lines.notices > 0
+        }
+        _ => true,
+    }
 }
 
 /// The JSON value that begins at the first byte: looked through once for its end and for what it is.
@@ -82,177 +152,101 @@ impl FirstValue<'_> {
         self.value.len()
     }
 
+    /// Whether it may be a notification, so that what it stands in is one, too.
+    pub(super) fn is_message(&self) -> bool {
+        matches!(self.telling.envelope(Within::Anything), Envelope::Notice(_) | Envelope::Message(..))
+    }
+
     /// Takes the events out of it.
-    pub(super) fn unwrap(self, lines: &mut Lines) {
-        unwrap_told(self.value, self.telling, 0, lines);
+    pub(super) fn unwrap(self, within: Within, lines: &mut Lines) {
+        unwrap_told(self.value, &self.telling, within, 0, lines);
     }
 }
 
 /// Takes the events out of a whole JSON value.
 pub(super) fn unwrap(value: &[u8], lines: &mut Lines) {
-    unwrap_at(value, 0, lines);
+    unwrap_at(value, Within::Anything, 0, lines);
 }
 
-fn unwrap_at(value: &[u8], depth: u32, lines: &mut Lines) {
-    unwrap_told(value, Telling::read(value), depth, lines);
+fn unwrap_at(value: &[u8], within: Within, depth: u32, lines: &mut Lines) {
+    unwrap_told(value, &Telling::read(value), within, depth, lines);
 }
 
-fn unwrap_told(value: &[u8], telling: Telling<'_>, depth: u32, lines: &mut Lines) {
+fn unwrap_told(value: &[u8], telling: &Telling<'_>, within: Within, depth: u32, lines: &mut Lines) {
     if depth >= DEPTH_MAX {
-        return lines.push(value);
+        return lines.push_value(value, telling);
     }
     let inner = match value.first() {
-        Some(b'[') => Envelope::Array(value),
-        Some(b'{') => telling.envelope(),
+        Some(b'[') => Envelope::Array(Within::Anything, value),
+        Some(b'{') => telling.envelope(within),
         _ => Envelope::None,
     };
     match inner {
-        Envelope::None => lines.push(value),
-        Envelope::Array(array) => elements(array).for_each(|element| unwrap_at(element, depth + 1, lines)),
-        Envelope::Value(inner) => unwrap_at(inner, depth + 1, lines),
-        Envelope::Text(field, string) => match text(field, string) {
+        Envelope::None => lines.push_value(value, telling),
+        Envelope::Foreign(foreign) => {
+            lines.foreign.push(foreign);
+            lines.push_value(value, telling);
+        }
+        Envelope::Notice(notice) => lines.push_notice(notice, value),
+        Envelope::Array(within, array) => {
+            let mark = lines.mark();
+            elements(array).for_each(|element| unwrap_at(element, within, depth + 1, lines));
+            // A notification of several objects is one document.
+            if lines.events == mark.events && lines.notices > mark.notices {
+                lines.keep_whole(&mark, value);
+            }
+        }
+        Envelope::Value(inner) => unwrap_at(inner, Within::Anything, depth + 1, lines),
+        Envelope::Text(field, string) => match text(string) {
             Ok(text) => documents(text.as_bytes(), depth + 1, lines),
-            Err(problem) => undecodable(value, problem, lines),
+            Err(problem) => lines.push_undecodable(value, field, problem),
         },
-        Envelope::Base64(field, string) => match decode(field, string, &mut lines.unfolding) {
-            Ok(bytes) => documents(&bytes, depth + 1, lines),
-            Err(problem) => undecodable(value, problem, lines),
+        Envelope::Message(field, string) => match text(string) {
+            Ok(text) => {
+                let mark = lines.mark();
+                documents(text.as_bytes(), depth + 1, lines);
+                if lines.events == mark.events {
+                    lines.keep_whole(&mark, value);
+                }
+            }
+            Err(problem) => lines.push_undecodable(value, field, problem),
+        },
+        Envelope::Base64(field, string) => match decode(string, &mut lines.unpack_left) {
+            Ok(unpacked) => documents(&unpacked.bytes, depth + 1, lines),
+            Err(problem) => lines.push_undecodable(value, field, problem),
         },
     }
-}
-
-fn undecodable(value: &[u8], problem: InputError, lines: &mut Lines) {
-    lines.problems.push(problem);
-    lines.push(value);
 }
 
 /// Text inside an envelope: any number of JSON values, or something else, whose lines come out as they are.
-fn documents(bytes: &[u8], depth: u32, lines: &mut Lines) {
+pub(super) fn documents(bytes: &[u8], depth: u32, lines: &mut Lines) {
     let mut at = skip_space(bytes, 0);
-    // Behind a value that does not end, values are looked for within a line: a look over all the rest from each line would
-    // take hours for a MB of brackets.
-    let mut within_lines = false;
-    let mut line_end = 0;
-    while at < bytes.len() {
+    let mut is_broken = false;
+    while let Some(&byte) = bytes.get(at) {
         let rest = bytes.get(at..).unwrap_or_default();
-        if at >= line_end {
-            line_end = at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        }
-        let line = bytes.get(at..line_end).unwrap_or_default();
-        let bracket = matches!(rest.first(), Some(b'{' | b'['));
-        let end = if bracket { value_end(if within_lines { line } else { rest }, 0).ok() } else { None };
-        at = match end.and_then(|end| rest.get(..end)) {
-            Some(value) => {
-                unwrap_at(value, depth, lines);
-                at + value.len()
+        let value = match byte {
+            b'{' | b'[' if !is_broken => value_end(rest, 0),
+            _ => Err(ScanStop::Malformed(0)),
+        };
+        let length = match value {
+            Ok(length) => {
+                unwrap_at(rest.get(..length).unwrap_or_default(), Within::Anything, depth, lines);
+                length
             }
-            None => {
-                within_lines |= bracket;
-                lines.push(line);
+            Err(stop) => {
+                let line_end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                // What began here goes on beyond its line: looking for values in each of its lines would look at all of
+                // the rest each time.
+                is_broken |= match stop {
+                    ScanStop::Incomplete => true,
+                    ScanStop::Malformed(at) => at > line_end,
+                };
+                lines.push(rest.get(..line_end).unwrap_or_default());
                 line_end
             }
         };
-        at = skip_space(bytes, at);
+        at = skip_space(bytes, at + length);
     }
-}
-
-/// The members that tell envelopes apart. One that stands twice tells nothing: the object is passed on whole.
-#[derive(Default)]
-struct Telling<'a> {
-    array: Option<&'a [u8]>,
-    detail: Option<&'a [u8]>,
-    detail_type: bool,
-    event_name: bool,
-    log_events: Option<&'a [u8]>,
-    message: Option<&'a [u8]>,
-    timestamp: bool,
-    lookup: Option<&'a [u8]>,
-    nested: Option<&'a [u8]>,
-    data: Option<&'a [u8]>,
-    record_id: bool,
-    control: bool,
-    twice: bool,
-}
-
-impl<'a> Telling<'a> {
-    /// Of a whole value; one that is no object tells nothing.
-    fn read(value: &'a [u8]) -> Self {
-        let mut telling = Telling::default();
-        if value.first() == Some(&b'{') {
-            // Where it is malformed, what came before tells.
-            let _ = value_end_with(value, 0, |key, value| telling.hear(key, value));
-        }
-        telling
-    }
-
-    fn hear(&mut self, key: &[u8], value: &'a [u8]) {
-        let slot = match (key, value.first()) {
-            (b"Records" | b"records" | b"Events", Some(b'[')) => &mut self.array,
-            (b"logEvents", Some(b'[')) => &mut self.log_events,
-            (b"detail", Some(b'{')) => &mut self.detail,
-            (b"message", Some(b'"')) => &mut self.message,
-            (b"CloudTrailEvent", Some(b'"')) => &mut self.lookup,
-            (b"kinesis" | b"awslogs", Some(b'{')) => &mut self.nested,
-            (b"data", Some(b'"')) => &mut self.data,
-            (b"detail-type", _) => return self.detail_type = true,
-            (b"eventName", _) => return self.event_name = true,
-            (b"timestamp", _) => return self.timestamp = true,
-            (b"recordId", _) => return self.record_id = true,
-            (b"messageType", _) => return self.control = value == br#""CONTROL_MESSAGE""#,
-            _ => return,
-        };
-        self.twice |= slot.replace(value).is_some();
-    }
-
-    fn envelope(self) -> Envelope<'a> {
-        match self {
-            Telling { twice: true, .. } | Telling { control: true, .. } => Envelope::None,
-            // A Kinesis record has an `eventName` too.
-            Telling { nested: Some(nested), .. } => match Telling::read(nested).data {
-                Some(data) => Envelope::Base64("data", data),
-                None => Envelope::None,
-            },
-            Telling { event_name: true, .. } => Envelope::None,
-            Telling { array: Some(array), .. } => Envelope::Array(array),
-            Telling { log_events: Some(array), .. } => Envelope::Array(array),
-            Telling { detail: Some(detail), detail_type: true, .. } => Envelope::Value(detail),
-            Telling { lookup: Some(text), .. } => Envelope::Text("CloudTrailEvent", text),
-            Telling { message: Some(text), timestamp: true, .. } => Envelope::Text("message", text),
-            Telling { data: Some(data), record_id: true, .. } => Envelope::Base64("data", data),
-            _ => Envelope::None,
-        }
-    }
-}
-
-fn text(field: &'static str, string: &[u8]) -> Result<String, InputError> {
-    serde_json::from_slice(string)
-        .map_err(|error| InputError::Envelope { field, reason: format!("no text ({error})") })
-}
-
-fn decode(field: &'static str, string: &[u8], unfolding: &mut u64) -> Result<Vec<u8>, InputError> {
-    let problem = |reason| InputError::Envelope { field, reason };
-    let bytes = STANDARD
-        .decode(text(field, string)?.as_bytes())
-        .map_err(|error| problem(format!("no base64 ({error})")))?;
-    match unzip(Cow::Owned(bytes), unfolding) {
-        Ok(bytes) => Ok(bytes.into_owned()),
-        Err(error) => Err(problem(format!("corrupt gzip ({error})"))),
-    }
-}
-
-fn unzip<'a>(bytes: Cow<'a, [u8]>, unfolding: &mut u64) -> std::io::Result<Cow<'a, [u8]>> {
-    if !bytes.starts_with(&super::form::GZIP_MAGIC) {
-        return Ok(bytes);
-    }
-    let most = RECORD_BYTES_MAX.min(*unfolding);
-    let mut unfolded = Vec::new();
-    let reader = flate2::read::MultiGzDecoder::new(&*bytes);
-    let length = reader.take(most.saturating_add(1)).read_to_end(&mut unfolded)? as u64;
-    if length > most {
-        return Err(std::io::Error::other(format!("unfolds to more than {most} bytes")));
-    }
-    *unfolding -= length;
-    Ok(Cow::Owned(unfolded))
 }
 
 #[cfg(test)]
@@ -266,7 +260,8 @@ mod tests {
             ("[{\"a\":\n1},\r\n{\"b\":\r\n2}]", "{\"a\": 1}\n{\"b\":  2}\n"),
             (r#"{"x":1,"Records":[{"a":1},{"b":2}]}"#, "{\"a\":1}\n{\"b\":2}\n"),
             (r#"{"Records":[]}"#, ""),
-            (r#"{"detail-type":"x","detail":{"a":1}}"#, "{\"a\":1}\n"),
+            (r#"{"detail-type":"AWS API Call via CloudTrail","detail":{"a":1}}"#, "{\"a\":1}\n"),
+            (r#"{"detail-type":"x","detail":{"a":1}}"#, "{\"detail-type\":\"x\",\"detail\":{\"a\":1}}\n"),
             (r#"{"eventName":"A","detail":{"a":1}}"#, "{\"eventName\":\"A\",\"detail\":{\"a\":1}}\n"),
             (r#"{"EventId":"i","CloudTrailEvent":"{\"a\":\"\\u00e9\"}"}"#, "{\"a\":\"\\u00e9\"}\n"),
             (
@@ -284,7 +279,7 @@ mod tests {
             ),
         ];
         for (input, expected) in cases {
-            let mut lines = Lines::into(Vec::new(), u64::MAX);
+            let mut lines = Lines::new(Vec::new());
             unwrap(input.as_bytes(), &mut lines);
             assert_eq!(String::from_utf8_lossy(&lines.bytes), *expected, "{input}");
             assert!(lines.problems.is_empty(), "{input}: {:?}", lines.problems);
@@ -299,35 +294,10 @@ mod tests {
             r#"{"CloudTrailEvent":"\ud800"}"#,
         ];
         for input in cases {
-            let mut lines = Lines::into(Vec::new(), u64::MAX);
+            let mut lines = Lines::new(Vec::new());
             unwrap(input.as_bytes(), &mut lines);
             assert_eq!(lines.bytes, format!("{input}\n").as_bytes());
             assert_eq!(lines.problems.len(), 1, "{input}");
         }
-    }
-
-    #[test]
-    fn brackets_that_never_close_cost_no_more_than_their_length() {
-        let data = |text: &str| format!(r#"{{"awslogs":{{"data":"{}"}}}}"#, STANDARD.encode(text));
-        let mut lines = Lines::into(Vec::new(), u64::MAX);
-        let open = "[\n".repeat(500_000);
-        unwrap(data(&open).as_bytes(), &mut lines);
-        assert!(lines.bytes == open.as_bytes());
-        // Whole values behind one that does not end come out all the same.
-        let mut lines = Lines::into(Vec::new(), u64::MAX);
-        unwrap(data("{\"a\":\n{\"b\":1}{\"c\":2}\n").as_bytes(), &mut lines);
-        assert_eq!(lines.bytes, b"{\"a\":\n{\"b\":1}\n{\"c\":2}\n");
-    }
-
-    #[test]
-    fn what_records_unfold_to_is_bounded_together() {
-        use std::io::Write;
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(&b"{}\n".repeat(1000)).unwrap();
-        let record = format!(r#"{{"kinesis":{{"data":"{}"}}}}"#, STANDARD.encode(packed.finish().unwrap()));
-        let mut lines = Lines::into(Vec::new(), 7000);
-        unwrap(format!(r#"{{"Records":[{record},{record},{record}]}}"#).as_bytes(), &mut lines);
-        assert_eq!(lines.bytes, [b"{}\n".repeat(2000), format!("{record}\n").into_bytes()].concat());
-        assert_eq!(lines.problems.len(), 1);
     }
 }

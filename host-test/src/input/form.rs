@@ -1,6 +1,7 @@
 //! Which form an input has, told by its first bytes.
 
 use super::envelope::is_envelope;
+use super::head::{Head, head};
 use super::json::{ScanStop, is_space, skip_space, value_end};
 use super::reader::LINE_BYTES_MAX;
 
@@ -61,7 +62,7 @@ fn tell_value(bytes: &[u8], start: usize, ended: bool) -> Option<Told> {
     } else if bytes.get(start) != Some(&b'{') {
         return None;
     }
-    if let Prefix::Is(_) = records_prefix(bytes.get(start..).unwrap_or_default()) {
+    if let Head::Is(..) = head(bytes.get(start..).unwrap_or_default()) {
         return documents;
     }
     match value_end(bytes, start) {
@@ -81,34 +82,6 @@ fn tell_value(bytes: &[u8], start: usize, ended: bool) -> Option<Told> {
     }
 }
 
-/// Whether bytes begin with something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prefix {
-    /// They do, with so many bytes.
-    Is(usize),
-    /// They do not.
-    IsNot,
-    /// They end before that can be told.
-    Short,
-}
-
-/// Whether bytes begin as CloudTrail's files do: `{"Records":[`, with any white space.
-pub(super) fn records_prefix(bytes: &[u8]) -> Prefix {
-    let mut at = 0;
-    for token in [&b"{"[..], b"\"Records\"", b":", b"["] {
-        at = skip_space(bytes, at);
-        let rest = bytes.get(at..).unwrap_or_default();
-        if rest.starts_with(token) {
-            at += token.len();
-        } else if token.starts_with(rest) {
-            return Prefix::Short;
-        } else {
-            return Prefix::IsNot;
-        }
-    }
-    Prefix::Is(at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,11 +99,13 @@ mod tests {
             ("{\"Records\" : [ {\"a\"", false, documents),
             ("{\"Records\":[]}", true, documents),
             ("{\"Rec", false, Told::NeedsMore),
-            ("{\"detail-type\":1,\"detail\":{}}\n", true, documents),
+            ("{\"detail-type\":\"x\",\"detail\":{}}\n", true, documents),
+            ("{\"timestamp\":1,\"message\":\"{\\\"a\\\":1}\"}\n", true, lines),
+            ("{\"timestamp\":1,\"message\":\"{\\\"eventName\\\":1}\"}\n", true, documents),
             ("[{\"a\":1}]", true, documents),
             ("[1,2]\n{\"a\":1}\n", true, lines),
             ("[]\n{\"a\":1}\n", true, lines),
-            ("not json\n{\"detail-type\":1,\"detail\":{}}\n", true, documents),
+            ("not json\n{\"detail-type\":\"x\",\"detail\":{}}\n", true, documents),
             ("{\"a\":\"cut\n{\"eventName\":\"A\"}\n", false, lines),
             ("{\"a\":", true, lines),
             ("plain text", true, lines),

@@ -9,6 +9,9 @@ pub(super) enum ScanStop {
     Malformed(usize),
 }
 
+/// No event nests deeper; what does takes memory for nothing.
+const DEPTH_MAX: usize = 1 << 20;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expected {
     Value,
@@ -32,54 +35,87 @@ pub(super) fn value_end_with<'a>(
     start: usize,
     mut member: impl FnMut(&'a [u8], &'a [u8]),
 ) -> Result<usize, ScanStop> {
-    let mut closers: Vec<u8> = Vec::new();
-    let mut key: Option<&[u8]> = None;
-    let mut value_start = start;
-    let mut expected = Expected::Value;
-    let mut at = start;
-    loop {
-        at = skip_space(bytes, at);
-        let &byte = bytes.get(at).ok_or(ScanStop::Incomplete)?;
-        if expected == Expected::Value && closers.len() == 1 {
-            value_start = at;
-        }
-        (at, expected) = match (expected, byte) {
-            (Expected::Value | Expected::ElementOrEnd, b'{') => {
-                closers.push(b'}');
-                (at + 1, Expected::KeyOrEnd)
+    Scan::begin(start).go_on(bytes, &mut member)
+}
+
+/// A scan for the end of a value, which goes on where the bytes ended.
+pub(super) struct Scan {
+    /// Closing brackets that are wanted, the next one last.
+    closers: Vec<u8>,
+    expected: Expected,
+    at: usize,
+}
+
+impl Scan {
+    /// Of the value that begins at `start` or after white space there.
+    pub(super) fn begin(start: usize) -> Self {
+        Scan { closers: Vec::new(), expected: Expected::Value, at: start }
+    }
+
+    /// Scans on in bytes that begin with those scanned before.
+    pub(super) fn value_end(&mut self, bytes: &[u8]) -> Result<usize, ScanStop> {
+        self.go_on(bytes, &mut |_, _| {})
+    }
+
+    /// Tells members that are whole in one call.
+    #[inline]
+    fn go_on<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        member: &mut impl FnMut(&'a [u8], &'a [u8]),
+    ) -> Result<usize, ScanStop> {
+        let Scan { closers, expected, at } = self;
+        let mut key: Option<&[u8]> = None;
+        let mut value_start = *at;
+        loop {
+            *at = skip_space(bytes, *at);
+            let &byte = bytes.get(*at).ok_or(ScanStop::Incomplete)?;
+            if *expected == Expected::Value && closers.len() == 1 {
+                value_start = *at;
             }
-            (Expected::Value | Expected::ElementOrEnd, b'[') => {
-                closers.push(b']');
-                (at + 1, Expected::ElementOrEnd)
-            }
-            (Expected::ElementOrEnd | Expected::KeyOrEnd | Expected::CommaOrEnd, b']' | b'}')
-                if closers.last() == Some(&byte) =>
-            {
-                closers.pop();
-                (at + 1, Expected::CommaOrEnd)
-            }
-            (Expected::Value | Expected::ElementOrEnd, b'"') => {
-                (string_end(bytes, at)?, Expected::CommaOrEnd)
-            }
-            (Expected::Key | Expected::KeyOrEnd, b'"') => {
-                let end = string_end(bytes, at)?;
-                if closers.len() == 1 {
-                    key = bytes.get(at + 1..end - 1);
+            (*at, *expected) = match (*expected, byte) {
+                (_, b'{' | b'[') if closers.len() == DEPTH_MAX => return Err(ScanStop::Malformed(*at)),
+                (Expected::Value | Expected::ElementOrEnd, b'{') => {
+                    closers.push(b'}');
+                    (*at + 1, Expected::KeyOrEnd)
                 }
-                (end, Expected::Colon)
-            }
-            (Expected::Colon, b':') => (at + 1, Expected::Value),
-            (Expected::CommaOrEnd, b',') if closers.last() == Some(&b'}') => (at + 1, Expected::Key),
-            (Expected::CommaOrEnd, b',') => (at + 1, Expected::Value),
-            (Expected::Value | Expected::ElementOrEnd, _) => (scalar_end(bytes, at)?, Expected::CommaOrEnd),
-            _ => return Err(ScanStop::Malformed(at)),
-        };
-        if expected == Expected::CommaOrEnd && closers.len() <= 1 {
-            if closers.is_empty() {
-                return Ok(at);
-            }
-            if let (Some(key), Some(value)) = (key.take(), bytes.get(value_start..at)) {
-                member(key, value);
+                (Expected::Value | Expected::ElementOrEnd, b'[') => {
+                    closers.push(b']');
+                    (*at + 1, Expected::ElementOrEnd)
+                }
+                (Expected::ElementOrEnd | Expected::KeyOrEnd | Expected::CommaOrEnd, b']' | b'}')
+                    if closers.last() == Some(&byte) =>
+                {
+                    closers.pop();
+                    (*at + 1, Expected::CommaOrEnd)
+                }
+                (Expected::Value | Expected::ElementOrEnd, b'"') => {
+                    (string_end(bytes, *at)?, Expected::CommaOrEnd)
+                }
+                (Expected::Key | Expected::KeyOrEnd, b'"') => {
+                    let end = string_end(bytes, *at)?;
+                    if closers.len() == 1 {
+                        key = bytes.get(*at + 1..end - 1);
+                    }
+                    (end, Expected::Colon)
+                }
+                (Expected::Colon, b':') => (*at + 1, Expected::Value),
+                (Expected::CommaOrEnd, b',') if closers.last() == Some(&b'}') => (*at + 1, Expected::Key),
+                (Expected::CommaOrEnd, b',') => (*at + 1, Expected::Value),
+                (Expected::Value | Expected::ElementOrEnd, _) => match scalar_end(bytes, *at)? {
+                    // It may go on behind the bytes.
+                    end if end == bytes.len() && !closers.is_empty() => return Err(ScanStop::Incomplete),
+                    end => (end, Expected::CommaOrEnd),
+                },
+                _ => return Err(ScanStop::Malformed(*at)),
+            };
+            if *expected == Expected::CommaOrEnd && closers.len() <= 1 {
+                if closers.is_empty() {
+                    return Ok(*at);
+                }
+                if let (Some(key), Some(value)) = (key.take(), bytes.get(value_start..*at)) {
+                    member(key, value);
+                }
             }
         }
     }
@@ -145,6 +181,7 @@ mod tests {
     #[test]
     fn ends_of_values() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let bottomless = "[".repeat(2 * DEPTH_MAX);
         let cases: &[(&str, Result<usize, ScanStop>)] = &[
             ("{} x", Ok(2)),
             (r#" {"a":[1,"]}",{"b":null}]} "#, Ok(26)),
@@ -157,10 +194,24 @@ mod tests {
             ("{\"a\":\"cut\n{}", Err(ScanStop::Malformed(9))),
             ("{\"a\" 1}", Err(ScanStop::Malformed(5))),
             (&deep, Ok(200_000)),
+            (&bottomless, Err(ScanStop::Malformed(DEPTH_MAX))),
         ];
         for (text, expected) in cases {
             assert_eq!(value_end(text.as_bytes(), 0), *expected, "{}", &text[..text.len().min(40)]);
         }
+    }
+
+    #[test]
+    fn a_scan_goes_on_where_the_bytes_ended() {
+        let text = br#" {"a":[1.25,"]}\"",{"b":null}], "c" : true , "d":{}} x"#;
+        let mut scan = Scan::begin(0);
+        for length in 0..text.len() - 2 {
+            assert_eq!(scan.value_end(&text[..length]), Err(ScanStop::Incomplete), "{length}");
+        }
+        assert_eq!(scan.value_end(text), Ok(text.len() - 2));
+        let mut scan = Scan::begin(0);
+        assert_eq!(scan.value_end(b"[1,"), Err(ScanStop::Incomplete));
+        assert_eq!(scan.value_end(b"[1,]"), Err(ScanStop::Malformed(3)));
     }
 
     #[test]

@@ -8,16 +8,24 @@
 mod ahead;
 mod batch;
 mod envelope;
+pub mod firehose;
 mod form;
+mod head;
 mod json;
+mod notice;
+mod packed;
 mod reader;
 mod resume;
 mod source;
 mod spare;
+mod steps;
 mod taken;
+mod telling;
+mod unzip;
 
-pub use batch::{Batch, Evaluation, InputError};
+pub use batch::{Batch, Evaluation, Foreign, InputError};
 pub use reader::{EventReader, Pace, ReaderOptions};
 pub use source::{Source, SourceBatch, SourceReader, find_sources};
 pub use spare::SpareBuffers;
 pub use taken::Taken;
+pub use unzip::Unpacking;

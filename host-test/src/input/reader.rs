@@ -1,25 +1,30 @@
 //! One input as batches: decompression, detection of the form, cutting.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
-use super::ahead::ReadAhead;
-use super::envelope::{Lines, first_value, unwrap};
-use super::form::{Form, GZIP_MAGIC, Prefix, Told, records_prefix, tell_form};
-use super::json::{ScanStop, skip_separator, skip_space, string_end, value_end};
+use super::envelope::Lines;
+use super::form::{Form, Told, tell_form};
+use super::json::Scan;
+use super::packed::RECORD_BYTES_MAX;
 use super::spare::SpareBuffers;
-use super::{Batch, Evaluation, InputError};
+use super::steps::{Place, Step};
+use super::unzip::{UnpacksTooMuch, unzipped};
+use super::{Batch, Evaluation, InputError, Unpacking};
 
 /// A longer line is never handed to the module: it passes through in pieces, so that memory stays bounded. Four
 /// times what the module itself evaluates.
 pub(super) const LINE_BYTES_MAX: usize = 16 << 20;
 
-/// A JSON document that has not ended by then is passed on as lines. The arrays of CloudTrail's own files are read
-/// element by element and know no such bound.
-const DOCUMENT_BYTES_MAX: usize = 256 << 20;
+/// A JSON value that has not ended by then is passed on as lines. What services send in one value has a few MB; arrays of
+/// events, which may be large, are read element by element and know no such bound.
+const DOCUMENT_BYTES_MAX: usize = 64 << 20;
+
+/// A value of more bytes is long.
+pub(super) const LONG_VALUE_BYTES: usize = 1 << 20;
 
 /// Least bytes asked of the input at a time.
-const READ_BYTES: usize = 64 << 10;
+pub(super) const READ_BYTES: usize = 64 << 10;
 
 /// How to cut an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub struct ReaderOptions {
     pub batch_bytes: usize,
     /// Whether batches may wait until they are full.
     pub pace: Pace,
+    /// How much gzip may unpack to.
+    pub unpacking: Unpacking,
 }
 
 /// Whether batches may wait until they are full.
@@ -45,40 +52,19 @@ pub struct EventReader {
     options: ReaderOptions,
     spare: SpareBuffers,
     /// Read into; what stands at `start..filled` has been read and not been given out.
-    buffer: Vec<u8>,
-    start: usize,
-    filled: usize,
+    pub(super) buffer: Vec<u8>,
+    pub(super) start: usize,
+    pub(super) filled: usize,
     bytes_read: u64,
-    ended: bool,
+    /// Bytes that packed records may still unpack to.
+    unpack_left: u64,
+    pub(super) ended: bool,
     form: Option<Form>,
-    place: Place,
+    pub(super) place: Place,
+    /// A value that began at `start` and is still coming.
+    pub(super) long_value: Option<Scan>,
     in_long_line: bool,
     problems: Vec<InputError>,
-    unfolding: u64,
-}
-
-/// Where in a sequence of documents the reader is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Between,
-    /// Inside a top-level array, or in the array of `{"Records":[`.
-    Elements(Holder),
-    /// After the array of `{"Records":[...]`.
-    AfterRecords,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holder {
-    Array,
-    Records,
-}
-
-/// What one step over documents came to.
-enum Step {
-    Advanced,
-    NeedsMore,
-    /// Not what it seemed to be: the rest is lines.
-    Broken,
 }
 
 impl EventReader {
@@ -89,17 +75,15 @@ impl EventReader {
 
     /// As [`EventReader::new`], with buffers that whoever is done with a batch gives back.
     pub fn with_spare(input: Box<dyn Read + Send>, options: ReaderOptions, spare: SpareBuffers) -> Self {
-        let mut input = BufReader::with_capacity(READ_BYTES, input);
         let mut problems = Vec::new();
-        let zipped = match input.fill_buf() {
-            Ok(bytes) => bytes.starts_with(&GZIP_MAGIC),
-            Err(error) => {
-                problems.push(InputError::Read { bytes: 0, source: Arc::new(error) });
-                false
-            }
+        let input = unzipped(input, options.unpacking).unwrap_or_else(|error| {
+            problems.push(read_error(0, error));
+            Box::new(std::io::empty())
+        });
+        let unpack_left = match options.unpacking {
+            Unpacking::LikeEvents => u64::MAX,
+            Unpacking::AtMost(bytes) => bytes,
         };
-        let input: Box<dyn Read + Send> =
-            if zipped { unzipped(input, &mut problems) } else { Box::new(input) };
         EventReader {
             input,
             options,
@@ -108,18 +92,14 @@ impl EventReader {
             start: 0,
             filled: 0,
             bytes_read: 0,
+            unpack_left,
             ended: !problems.is_empty(),
             form: None,
             place: Place::Between,
+            long_value: None,
             in_long_line: false,
             problems,
-            unfolding: u64::MAX,
         }
-    }
-
-    /// Bounds what compressed records in envelopes unfold to, all together. Those beyond it are passed on as they are.
-    pub fn with_unfolding_max(self, bytes: u64) -> Self {
-        EventReader { unfolding: bytes, ..self }
     }
 
     /// The next lines; `None` at the end.
@@ -150,13 +130,34 @@ impl EventReader {
         }
     }
 
-    fn rest(&self) -> &[u8] {
+    /// What has been read and not been given out.
+    pub(super) fn rest(&self) -> &[u8] {
         self.buffer.get(self.start..self.filled).unwrap_or_default()
     }
 
-    /// Reads once more: what a batch lacks, or about as much as is waiting, so that repeated scans of one long value
-    /// stay linear.
+    /// Reads on: what a batch lacks, or about as much as is waiting.
     fn fill(&mut self) {
+        let waiting = self.rest().len();
+        self.read_once();
+        // A long value is looked through from its beginning each time: that has to stay linear, however little a pipe gives
+        // at a time.
+        let is_scanned_on = self.long_value.is_some();
+        while waiting > LONG_VALUE_BYTES && !self.ended && !is_scanned_on && !self.is_worth_a_look(waiting) {
+            self.read_once();
+        }
+    }
+
+    /// Whether enough has come behind so many bytes, or perhaps the last of a value that somebody waits for.
+    fn is_worth_a_look(&self, waiting: usize) -> bool {
+        let new = self.rest().get(waiting..).unwrap_or_default();
+        let ends = match self.form {
+            Some(Form::Lines) => memchr::memchr(b'\n', new).is_some(),
+            _ => matches!(new.trim_ascii_end().last(), Some(b'}' | b']')),
+        };
+        new.len() >= waiting / 4 || (ends && self.options.pace == Pace::Live)
+    }
+
+    fn read_once(&mut self) {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.filled, 0);
             self.filled -= self.start;
@@ -174,7 +175,7 @@ impl EventReader {
             match self.input.read(self.buffer.get_mut(self.filled..end).unwrap_or_default()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.problems.push(InputError::Read { bytes: self.bytes_read, source: Arc::new(error) });
+                    self.problems.push(read_error(self.bytes_read, error));
                     break 0;
                 }
                 Ok(read) => break read,
@@ -244,13 +245,17 @@ impl EventReader {
             self.start = end;
             bytes
         };
-        Batch { bytes, lines, evaluation, problems: Vec::new() }
+        Batch { bytes, lines, evaluation, ..Batch::default() }
     }
 
     fn document_batch(&mut self) -> Batch {
-        let mut lines = Lines::into(self.spare.take(), self.unfolding);
+        let mut lines = Lines::new(self.spare.take());
         while lines.bytes.len() < self.options.batch_bytes {
-            match self.step(&mut lines) {
+            let unpack = self.unpack_left.min(RECORD_BYTES_MAX);
+            lines.unpack_left = unpack;
+            let step = self.step(&mut lines);
+            self.unpack_left -= unpack - lines.unpack_left;
+            match step {
                 Step::Advanced => {}
                 Step::Broken => {
                     self.form = Some(Form::Lines);
@@ -268,133 +273,20 @@ impl EventReader {
                 Step::NeedsMore => self.fill(),
             }
         }
-        self.unfolding = lines.unfolding;
-        let count = memchr::memchr_iter(b'\n', &lines.bytes).count() as u64;
-        Batch { bytes: lines.bytes, lines: count, evaluation: Evaluation::Evaluate, problems: lines.problems }
+        let Lines { bytes, problems, foreign, .. } = lines;
+        let lines = memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        Batch { bytes, lines, evaluation: Evaluation::Evaluate, problems, foreign }
     }
 
-    fn step(&mut self, lines: &mut Lines) -> Step {
-        self.start = match self.place {
-            Place::Elements(_) => self.start + skip_separator(self.rest(), 0),
-            Place::Between | Place::AfterRecords => self.start + skip_space(self.rest(), 0),
-        };
-        let Some(&byte) = self.rest().first() else { return Step::NeedsMore };
-        match (self.place, byte) {
-            (Place::Elements(holder), b']') => {
-                self.start += 1;
-                self.place = if holder == Holder::Array { Place::Between } else { Place::AfterRecords };
-                Step::Advanced
-            }
-            (Place::Elements(_), _) => self.element(lines),
-            (Place::AfterRecords, b'}') => {
-                self.start += 1;
-                self.place = Place::Between;
-                Step::Advanced
-            }
-            (Place::AfterRecords, _) => self.member_after_records(lines),
-            (Place::Between, b'[') => {
-                self.start += 1;
-                self.place = Place::Elements(Holder::Array);
-                Step::Advanced
-            }
-            (Place::Between, b'{') => self.object(lines),
-            (Place::Between, _) => self.foreign_line(lines),
-        }
-    }
-
-    fn element(&mut self, lines: &mut Lines) -> Step {
-        match first_value(self.rest()) {
-            // A number at the end of the buffer may go on.
-            Ok(value) if value.len() == self.rest().len() && !self.ended => Step::NeedsMore,
-            Ok(value) => {
-                let end = value.len();
-                value.unwrap(lines);
-                self.start += end;
-                Step::Advanced
-            }
-            Err(ScanStop::Incomplete) => Step::NeedsMore,
-            Err(ScanStop::Malformed(_)) => Step::Broken,
-        }
-    }
-
-    fn object(&mut self, lines: &mut Lines) -> Step {
-        match records_prefix(self.rest()) {
-            Prefix::Is(length) => {
-                self.start += length;
-                self.place = Place::Elements(Holder::Records);
-                return Step::Advanced;
-            }
-            Prefix::Short if !self.ended => return Step::NeedsMore,
-            Prefix::Short | Prefix::IsNot => {}
-        }
-        match first_value(self.rest()) {
-            Ok(value) => {
-                let end = value.len();
-                value.unwrap(lines);
-                self.start += end;
-                Step::Advanced
-            }
-            Err(ScanStop::Incomplete) => Step::NeedsMore,
-            // One bad line between good documents costs nothing but itself.
-            Err(ScanStop::Malformed(at)) => match memchr::memchr(b'\n', self.rest()) {
-                Some(line_end) if line_end < at => Step::Broken,
-                _ => self.foreign_line(lines),
-            },
-        }
-    }
-
-    /// `, "key": value` after the array of records.
-    fn member_after_records(&mut self, lines: &mut Lines) -> Step {
-        let rest = self.rest();
-        let key = skip_separator(rest, 0);
-        let value = string_end(rest, key).and_then(|key_end| {
-            let colon = skip_space(rest, key_end);
-            match rest.get(colon) {
-                Some(b':') => Ok((key_end, value_end(rest, colon + 1)?, skip_space(rest, colon + 1))),
-                Some(_) => Err(ScanStop::Malformed(colon)),
-                None => Err(ScanStop::Incomplete),
-            }
-        });
-        match value {
-            Ok((_, end, _)) if end == rest.len() && !self.ended => Step::NeedsMore,
-            Ok((key_end, end, start)) => {
-                let value = rest.get(start..end).unwrap_or_default();
-                if rest.get(key..key_end) == Some(b"\"Records\"") {
-                    unwrap(value, lines);
-                }
-                self.start += end;
-                Step::Advanced
-            }
-            Err(ScanStop::Incomplete) => Step::NeedsMore,
-            Err(ScanStop::Malformed(_)) => Step::Broken,
-        }
-    }
-
-    fn foreign_line(&mut self, lines: &mut Lines) -> Step {
-        let line_end = memchr::memchr(b'\n', self.rest());
-        match line_end {
-            Some(at) => {
-                lines.bytes.extend_from_slice(self.rest().get(..=at).unwrap_or_default());
-                self.start += at + 1;
-                Step::Advanced
-            }
-            None if self.rest().len() >= LINE_BYTES_MAX => Step::Broken,
-            None => Step::NeedsMore,
-        }
+    /// Where the rest begins in the input.
+    pub(super) fn position(&self) -> u64 {
+        self.bytes_read - self.rest().len() as u64
     }
 }
 
-fn unzipped(input: BufReader<Box<dyn Read + Send>>, problems: &mut Vec<InputError>) -> Box<dyn Read + Send> {
-    let unzipped = flate2::bufread::MultiGzDecoder::new(input);
-    // On one processor nothing goes on beside it, and what is handed over is copied.
-    if std::thread::available_parallelism().is_ok_and(|processors| processors.get() == 1) {
-        return Box::new(unzipped);
-    }
-    match ReadAhead::new(unzipped) {
-        Ok(ahead) => Box::new(ahead),
-        Err(error) => {
-            problems.push(InputError::Read { bytes: 0, source: Arc::new(error) });
-            Box::new(std::io::empty())
-        }
+fn read_error(bytes: u64, error: std::io::Error) -> InputError {
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(&UnpacksTooMuch { packed }) => InputError::UnpacksTooMuch { bytes, packed },
+        None => InputError::Read { bytes, source: Arc::new(error) },
     }
 }

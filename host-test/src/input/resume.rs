@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::source::{Opened, Rereading, open_error};
 use super::taken::{Recognition, Tracker};
-use super::{Batch, EventReader, InputError, Pace, ReaderOptions, Source, SpareBuffers, Taken};
+use super::{Batch, EventReader, InputError, Pace, ReaderOptions, Source, SpareBuffers, Taken, Unpacking};
 
 /// Bytes of a stream's first lines that are kept until it is known; a stream with longer ones counts as another one.
 const KEPT_BYTES_MAX: usize = 64 << 20;
@@ -21,6 +21,7 @@ pub(super) enum Tracking {
 #[derive(Debug, Clone)]
 pub(super) struct Reading {
     pub(super) batch_bytes: usize,
+    pub(super) unpacking: Unpacking,
     pub(super) tracking: Tracking,
     pub(super) spare: SpareBuffers,
 }
@@ -28,7 +29,7 @@ pub(super) struct Reading {
 impl Reading {
     fn open(&self, source: &Source) -> std::io::Result<(EventReader, Pace, Rereading)> {
         let Opened { input, pace, rereading } = source.open()?;
-        let options = ReaderOptions { batch_bytes: self.batch_bytes, pace };
+        let options = ReaderOptions { batch_bytes: self.batch_bytes, pace, unpacking: self.unpacking };
         Ok((EventReader::with_spare(input, options, self.spare.clone()), pace, rereading))
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::resume::{Reading, ResumedReader, Tracking};
-use super::{Batch, InputError, Pace, SpareBuffers, Taken};
+use super::{Batch, InputError, Pace, SpareBuffers, Taken, Unpacking};
 
 /// One input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +145,12 @@ impl SourceReader {
         Self::with(sources, batch_bytes, Tracking::On)
     }
 
+    /// How much the gzip of each input may unpack to; as much as that of events does, if it is not said.
+    pub fn with_unpacking(mut self, unpacking: Unpacking) -> Self {
+        self.reading.unpacking = unpacking;
+        self
+    }
+
     /// Where to give buffers of batches back.
     pub fn spare_buffers(&self) -> SpareBuffers {
         self.reading.spare.clone()
@@ -156,7 +162,8 @@ impl SourceReader {
             .enumerate()
             .map(|(number, (source, before))| (number, source, before))
             .collect();
-        let reading = Reading { batch_bytes, tracking, spare: SpareBuffers::default() };
+        let unpacking = Unpacking::LikeEvents;
+        let reading = Reading { batch_bytes, unpacking, tracking, spare: SpareBuffers::default() };
         SourceReader { waiting, reading, current: None }
     }
 }

@@ -11,6 +11,7 @@ mod access;
 mod answers;
 mod crowd;
 mod events;
+mod firehose;
 mod ledger;
 mod next_service;
 mod process;

@@ -53,7 +53,8 @@ impl Engine for Component {
     }
 }
 
-fn wit_options(settings: Settings) -> wit::Options {
+/// Settings in the words of the contract.
+pub fn wit_options(settings: Settings) -> wit::Options {
     wit::Options {
         lateness_ms: settings.lateness_ms,
         duplicates: match settings.duplicates {

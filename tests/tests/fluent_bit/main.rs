@@ -2,6 +2,8 @@
 //! Fluent Bit runs it in, with the feature `wamr`.
 
 mod agreement;
+mod cost;
+mod glance;
 mod real;
 mod runtime;
 

@@ -8,6 +8,7 @@ mod fold;
 mod index;
 mod members;
 mod number;
+mod sieve;
 mod sought;
 mod test;
 mod value;
@@ -16,6 +17,7 @@ pub(crate) use check::check_plan;
 pub use compiled::CompileError;
 pub(crate) use compiled::Compiled;
 pub(crate) use decide::Decisions;
+pub(crate) use sieve::{Glance, Sieve, Sighting, depth};
 pub(crate) use value::Value;
 
 use crate::scan::{Kind, Linked, Scanner, Span, Spans, text_time};

@@ -2,20 +2,13 @@
 //!
 //! Every test sets the highest bit of a byte's lane and carries into no other lane.
 
+use super::lanes::{HIGH, WORD_BYTES, bits, each, zeros};
+
 /// Bytes of a block that is compared as a whole.
 pub(crate) const VECTOR_BYTES: usize = 16;
 
 /// Bytes that are looked at together.
 pub(super) const BLOCK_BYTES: usize = 64;
-
-const WORD_BYTES: usize = 8;
-
-/// The highest bit of each lane.
-const HIGH: u64 = each(0x80);
-
-const fn each(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; WORD_BYTES])
-}
 
 /// One bit for each byte that a string cannot just hold: quotes, backslashes, control characters, and what is not ASCII; the
 /// lowest bit is the first byte. And whether all is ASCII.
@@ -42,13 +35,6 @@ fn special(word: u64) -> u64 {
     (!(is_high & is_no_backslash) | word) & HIGH
 }
 
-/// The highest bits of the lanes, the first lane's lowest.
-#[inline(always)]
-fn bits(high: u64) -> u64 {
-    // Each bit is moved to a place of its own in the highest byte.
-    (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-}
-
 /// Whether the bytes at the places of `places`, which are the first ones of the block, are the same in both.
 #[inline(always)]
 pub(super) fn is_same_at(one: &[u8; VECTOR_BYTES], other: &[u8; VECTOR_BYTES], places: u16) -> bool {
@@ -64,8 +50,7 @@ pub(crate) fn pairs(heads: &[u8; VECTOR_BYTES], tails: &[u8; VECTOR_BYTES], firs
         let block = u128::from_le_bytes(*block);
         [block as u64, (block >> 64) as u64]
     };
-    let is_zero = |word: u64| !(((word & !HIGH) + each(0x7f)) | word) & HIGH;
-    let both = |head: u64, tail: u64| bits(is_zero(head ^ each(first)) & is_zero(tail ^ each(last))) as u32;
+    let both = |head: u64, tail: u64| bits(zeros(head ^ each(first)) & zeros(tail ^ each(last))) as u32;
     let ([head, heads], [tail, tails]) = (words(heads), words(tails));
     both(head, tail) | both(heads, tails) << WORD_BYTES
 }

@@ -16,17 +16,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use tripwasm::input::{SourceReader, find_sources};
+use tripwasm::input::{SourceReader, Unpacking, find_sources};
 use tripwasm::{CompileCache, Detector, Module, Runtime, RuntimeOptions};
 
 use super::build::write_whole;
 use super::state::{self, Restored, StateFile};
-use super::window_options::{WindowOptions, duration};
+use super::window_options::{WindowOptions, duration, size};
 use super::{Outcome, is_closed_pipe};
 use cut_line::Opening;
 use saving::Saver;
 use sink::Sink;
-pub(super) use stream::reason_text;
 use stream::{Ending, Stream};
 use summary::ClosedAlerts;
 use workers::Threads;
@@ -38,8 +37,8 @@ Examples:
   tripwasm run cloudtrail.wasm 2023.json.gz --mode findings | jq .rule.name
   tail -F events.ndjson | tripwasm run cloudtrail.wasm --idle 5m --state windows.state
 
-Inputs are NDJSON, CloudTrail files, JSON arrays, and what EventBridge, CloudWatch Logs, Kinesis and
-Firehose wrap around events, plain or gzip, told apart by content.";
+Inputs are NDJSON, CloudTrail files, JSON arrays, and what EventBridge, CloudWatch Logs, SQS, SNS, Kinesis
+and Firehose wrap around events, plain or gzip, told apart by content.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -73,6 +72,10 @@ pub(super) struct Arguments {
     /// Write the statistics to a file, as JSON
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Let the gzip of an input unpack to so much; if not given, to 250 times its size, or 1 GiB if that is more: far
+    /// beyond any events, so that only a gzip bomb meets it
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    unpacked_max: Option<u64>,
     /// Evaluate so many batches at a time; the processors there are, if not given. Rules with windows are evaluated by
     /// one thread, whatever this says: reading and writing go on beside it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -95,6 +98,10 @@ pub(super) const BATCH_BYTES: usize = 256 << 10;
 const THREADS_MAX: usize = 16;
 
 impl Arguments {
+    fn unpacking(&self) -> Unpacking {
+        self.unpacked_max.map_or(Unpacking::LikeEvents, Unpacking::AtMost)
+    }
+
     fn threads(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, NonZero::get);
         self.threads.map_or_else(processors, usize::from).min(THREADS_MAX)
@@ -140,6 +147,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         }
         None => (None, SourceReader::new(sources, batch_bytes)),
     };
+    let reader = reader.with_unpacking(arguments.unpacking());
     let mut detectors = vec![detector];
     let events_stand_alone = module.info().levels == 0 && saver.is_none();
     while events_stand_alone && detectors.len() < arguments.threads() {

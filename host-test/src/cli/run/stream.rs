@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::time::{Duration, Instant};
 
 use tripwasm::bindings::detector::{AlertFinding, Counts, Reason, Remark};
+use tripwasm::finding::reason_text;
 use tripwasm::input::{Evaluation, Pace, SourceBatch, SourceReader, SpareBuffers};
 use tripwasm::{Detector, DetectorError};
 
@@ -265,6 +266,9 @@ impl Stream {
             self.summary.input_problems += 1;
             self.progress.warn(&format!("error: {source}: {:#}", anyhow::Error::new(problem.clone())));
         }
+        for foreign in &batch.foreign {
+            *self.summary.remarks.entry(foreign.name()).or_default() += 1;
+        }
         match batch.evaluation {
             Evaluation::PassThrough => self.piece_of_long_line(&batch.bytes, batch.lines)?,
             Evaluation::Evaluate => self.results(outcome, &batch.bytes, source)?,
@@ -372,18 +376,4 @@ fn read(reader: SourceReader, ahead: &SyncSender<()>, arrivals: &Sender<Event>) 
         }
     }
     let _ = arrivals.send(Event::End);
-}
-
-/// The contract's word for a reason.
-pub(in crate::cli) fn reason_text(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Empty => "empty",
-        Reason::NotUtf8 => "not-utf8",
-        Reason::Malformed => "malformed",
-        Reason::NotAnObject => "not-an-object",
-        Reason::TooLarge => "too-large",
-        Reason::TooDeep => "too-deep",
-        Reason::DuplicateKey => "duplicate-key",
-        Reason::TaggedBefore => "tagged-before",
-    }
 }

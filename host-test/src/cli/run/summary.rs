@@ -10,7 +10,8 @@ use tripwasm::bindings::detector::{AlertState, Counts};
 use super::rule_lines;
 
 /// Reasons of lines that were evaluated all the same.
-const EVALUATED: [&str; 2] = ["duplicate-key", "tagged-before"];
+const EVALUATED: [&str; 6] =
+    ["duplicate-key", "tagged-before", "digest", "control-message", "other-event", "notification"];
 
 /// What became of closed alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

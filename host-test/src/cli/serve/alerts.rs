@@ -23,9 +23,6 @@ const WAITING_MAX: usize = 10_000;
 /// Alerts that are given on together.
 const TOGETHER_MAX: usize = 200;
 
-/// How long a full queue waits for a sink that takes nothing, when the service ends.
-const HURRY: Duration = Duration::from_secs(5);
-
 /// Pause before an alert is offered again: first and longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -65,12 +62,8 @@ struct Inner {
 #[derive(Default)]
 struct Waiting {
     lines: VecDeque<Vec<u8>>,
-    /// How often some were taken.
-    taken: u64,
-    /// The service ends: a sink that takes nothing is not waited for.
-    hurrying: bool,
-    /// The sink took nothing since `taken` was this.
-    given_up_on: Option<u64>,
+    /// The module gives its last alerts, and must not be held up any more.
+    last_ones: bool,
     /// No more alerts come.
     ending: bool,
     /// Until when what waits is still offered.
@@ -88,19 +81,19 @@ impl AlertQueue {
     pub(super) fn push(&self, line: Vec<u8>) {
         let Some(inner) = &self.0 else { return };
         let mut queue = inner.lock();
-        while queue.lines.len() >= WAITING_MAX && queue.given_up_on != Some(queue.taken) {
-            if !queue.hurrying {
-                queue = inner.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let taken = queue.taken;
-            let waited = inner.changed.wait_timeout_while(queue, HURRY, |queue| queue.taken == taken);
-            let (waited, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
-            queue = waited;
-            queue.given_up_on = outcome.timed_out().then_some(taken);
+        while queue.lines.len() >= WAITING_MAX && !queue.last_ones {
+            queue = inner.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.lines.push_back(line);
         inner.changed.notify_all();
+    }
+
+    /// From now on nobody is held back: the service is ending, and what comes still is not much.
+    pub(super) fn take_the_last_ones(&self) {
+        if let Some(inner) = &self.0 {
+            inner.lock().last_ones = true;
+            inner.changed.notify_all();
+        }
     }
 
     /// Waits until nothing waits, at most so long.
@@ -136,7 +129,6 @@ impl Inner {
         let mut queue = self.lock();
         let count = count.min(queue.lines.len());
         queue.lines.drain(..count);
-        queue.taken += 1;
         self.changed.notify_all();
     }
 
@@ -187,12 +179,6 @@ impl AlertSink {
             .name("tripwasm-alerts".to_owned())
             .spawn(move || give_on(&given, output))?;
         Ok((AlertSink { inner: Arc::clone(&inner), thread }, AlertQueue(Some(inner))))
-    }
-
-    /// The service ends: a full queue holds the module back only as long as some alerts are taken.
-    pub(super) fn hurry(&self) {
-        self.inner.lock().hurrying = true;
-        self.inner.changed.notify_all();
     }
 
     /// Offers what waits until a time, and returns what nobody took.
@@ -299,4 +285,35 @@ fn append(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
         let _ = file.set_len(before);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue() -> AlertQueue {
+        AlertQueue(Some(Arc::new(Inner { queue: Mutex::default(), changed: Condvar::new() })))
+    }
+
+    #[test]
+    fn a_full_queue_holds_the_module_back_until_the_service_ends() {
+        let queue = queue();
+        (0..WAITING_MAX).for_each(|_| queue.push(b"{}\n".to_vec()));
+        let pushing = queue.clone();
+        let pushed = std::thread::spawn(move || pushing.push(b"{}\n".to_vec()));
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!pushed.is_finished());
+        queue.take_the_last_ones();
+        pushed.join().unwrap();
+        assert_eq!(queue.waiting().len(), WAITING_MAX + 1);
+    }
+
+    #[test]
+    fn targets_are_told_apart() {
+        assert_eq!("-".parse(), Ok(AlertTarget::StandardOutput));
+        assert_eq!("alerts.ndjson".parse(), Ok(AlertTarget::File("alerts.ndjson".into())));
+        let url = "https://alerts.example/in";
+        assert_eq!(url.parse(), Ok(AlertTarget::Http(url.parse().unwrap())));
+        assert!("http://".parse::<AlertTarget>().is_err());
+    }
 }

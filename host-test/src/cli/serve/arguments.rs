@@ -11,8 +11,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::alerts::AlertTarget;
 use super::downstream::DownstreamOptions;
+use super::forward::{ClientOptions, Target};
 use super::http::{self, BodyLimits};
 use super::logs::LogOptions;
+use super::mmexternal::Interface;
 use crate::cli::run::Mode;
 use crate::cli::window_options::{WindowOptions, duration, size};
 
@@ -22,8 +24,12 @@ Examples:
       events come in by POST, and go on tagged; the sender is answered when the next service has them
   tripwasm serve cloudtrail.wasm --http 127.0.0.1:8080
       the answer holds the events, tagged:  curl --data-binary @events.ndjson http://127.0.0.1:8080/
+  tripwasm serve cloudtrail.wasm --forward 127.0.0.1:24224 --to-forward 127.0.0.1:24225
+      between Fluentd, Fluent Bit or Vector and the next one; chunks are acknowledged when the next one has them
   TRIPWASM_TOKEN=... tripwasm serve cloudtrail.wasm --http 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem \\
       --to https://logs.example/in --alerts https://alerts.example/in --state windows.state --idle 5m
+  tripwasm serve cloudtrail.wasm --mmexternal --log-file /var/log/tripwasm.log
+      what rsyslog starts: pipelines/rsyslog has its configuration
 
 Bodies are NDJSON, JSON arrays or what AWS services wrap around events, plain, gzip or zstd. GET /health, /ready and
 /metrics tell how the service is. SIGHUP, and a change of the module's file, exchange the module; SIGTERM ends the service
@@ -38,6 +44,16 @@ pub(in crate::cli) struct Arguments {
     /// Take events by HTTP at this address
     #[arg(long, value_name = "ADDRESS")]
     pub(super) http: Option<SocketAddr>,
+    /// Take events by Fluentd's forward protocol at this address; they go on by --to-forward, or as NDJSON by --to
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) forward: Option<SocketAddr>,
+    /// Give events of --forward on by the forward protocol, to HOST:PORT or tls://HOST:PORT
+    #[arg(long, value_name = "ADDRESS", requires = "forward")]
+    pub(super) to_forward: Option<Target>,
+    /// Answer rsyslog's mmexternal on standard input and output; says what its interface.input is
+    #[arg(long, value_enum, value_name = "INPUT", num_args = 0..=1, default_missing_value = "msg")]
+    #[arg(conflicts_with_all = ["http", "forward", "to"])]
+    pub(super) mmexternal: Option<Interface>,
     /// Give events on to this URL, by POST; without it they are in the answer
     #[arg(long, value_name = "URL")]
     pub(super) to: Option<Url>,
@@ -105,12 +121,13 @@ pub(super) struct Limits {
 /// Who may send, and how this process shows itself.
 #[derive(Debug, Args)]
 struct Access {
-    /// A file with the token that senders have to show, `Authorization: Bearer TOKEN`; or the variable TRIPWASM_TOKEN
+    /// A file with the token that senders have to show, `Authorization: Bearer TOKEN` or as the shared key of the forward
+    /// protocol; or the variable TRIPWASM_TOKEN
     #[arg(long, value_name = "FILE", help_heading = "Access")]
     token_file: Option<PathBuf>,
     #[arg(long, env = "TRIPWASM_TOKEN", hide = true, hide_env_values = true)]
     token: Option<String>,
-    /// A file with the token for --to; or the variable TRIPWASM_TO_TOKEN
+    /// A file with the token for --to or --to-forward; or the variable TRIPWASM_TO_TOKEN
     #[arg(long, value_name = "FILE", help_heading = "Access")]
     to_token_file: Option<PathBuf>,
     #[arg(long, env = "TRIPWASM_TO_TOKEN", hide = true, hide_env_values = true)]
@@ -126,8 +143,26 @@ struct Access {
 impl Arguments {
     /// Refuses what cannot be meant.
     pub(super) fn check(&self) -> anyhow::Result<()> {
-        ensure!(self.http.is_some(), "serve what? Give --http ADDRESS, such as --http 127.0.0.1:8080");
-        let open = [self.http, self.admin].into_iter().flatten().find(|address| !address.ip().is_loopback());
+        if self.mmexternal.is_some() {
+            ensure!(
+                self.mode != Mode::Findings,
+                "--mode findings: rsyslog takes events; give tag, filter or drop"
+            );
+            ensure!(
+                self.alerts != Some(AlertTarget::StandardOutput),
+                "--alerts -: standard output is rsyslog's; give a file or a URL"
+            );
+            return Ok(());
+        }
+        ensure!(
+            self.http.is_some() || self.forward.is_some(),
+            "serve what? Give --http ADDRESS, such as --http 127.0.0.1:8080, or --forward ADDRESS"
+        );
+        self.check_forward()?;
+        let open = [self.http, self.forward, self.admin]
+            .into_iter()
+            .flatten()
+            .find(|address| !address.ip().is_loopback());
         if let Some(address) = open
             && self.token()?.is_none()
         {
@@ -142,6 +177,28 @@ impl Arguments {
             least.div_ceil(1 << 20)
         );
         ensure!(self.limits.connections_max > 0, "--connections-max 0 takes no events");
+        Ok(())
+    }
+
+    fn check_forward(&self) -> anyhow::Result<()> {
+        let Arguments { http, forward, to, to_forward, mode, .. } = self;
+        ensure!(
+            forward.is_none() || to.is_some() || to_forward.is_some(),
+            "--forward has nobody to give events on to: the protocol has no way back for them. Give --to-forward HOST:PORT \
+             or --to URL"
+        );
+        ensure!(
+            to_forward.is_none() || http.is_none() || to.is_some(),
+            "--to-forward takes the events of --forward alone: give --to URL for those of --http"
+        );
+        ensure!(
+            to_forward.is_none() || http.is_some() || to.is_none(),
+            "--forward has one next service: give --to-forward or --to"
+        );
+        ensure!(
+            to_forward.is_none() || *mode != Mode::Findings,
+            "--mode findings gives lines on, and the forward protocol takes records: give --to URL"
+        );
         Ok(())
     }
 
@@ -168,6 +225,13 @@ impl Arguments {
             sent_bytes_max: bytes(self.limits.body_max),
             unpacked_bytes_max: bytes(self.limits.unpacked_max),
         }
+    }
+
+    /// How events go on by the forward protocol, if they do.
+    pub(super) fn next_by_forward(&self) -> anyhow::Result<Option<ClientOptions>> {
+        let Some(target) = self.to_forward.clone() else { return Ok(None) };
+        let Limits { to_time: timeout, to_patience: patience, .. } = self.limits;
+        Ok(Some(ClientOptions { target, token: self.to_token()?, timeout, patience }))
     }
 
     pub(super) fn next_service(&self, url: Url, token: Option<String>) -> DownstreamOptions {

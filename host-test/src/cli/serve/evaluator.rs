@@ -31,6 +31,8 @@ pub(super) struct Job {
 pub(super) struct Evaluated {
     /// Lines to be given on: events, or findings in mode `findings`.
     pub(super) bytes: Vec<u8>,
+    /// Where in them what came of each batch ends.
+    pub(super) ends: Vec<usize>,
     pub(super) events_in: u64,
     pub(super) tagged: u64,
     /// Events that are not given on because the mode or a rule says so.
@@ -133,6 +135,17 @@ impl Evaluator {
             Err(TrySendError::Full(_)) => Err(NotTaken::Busy),
             Err(TrySendError::Disconnected(_)) => Err(NotTaken::Ending),
         }
+    }
+
+    /// Has events evaluated, and waits for that. For threads that may wait.
+    pub(super) fn evaluate_blocking(
+        &self,
+        batches: Vec<Batch>,
+        source: &'static str,
+    ) -> Result<Evaluated, NotTaken> {
+        let (reply, evaluated) = oneshot::channel();
+        self.jobs.send(Job { batches, source, reply }).map_err(|_| NotTaken::Ending)?;
+        evaluated.blocking_recv().map_err(|_| NotTaken::Ending)
     }
 
     /// Has the threads go on with another module, each behind the batch it is at.

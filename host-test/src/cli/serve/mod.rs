@@ -9,14 +9,17 @@
 mod alerts;
 mod arguments;
 mod budget;
+mod connections;
 mod counts;
 mod downstream;
 mod evaluator;
 mod exchange;
+mod forward;
 mod http;
 mod journal;
 mod keeper;
 mod logs;
+mod mmexternal;
 mod reload;
 mod worker;
 
@@ -36,10 +39,14 @@ use super::run::load;
 use alerts::{AlertQueue, AlertSink};
 pub(super) use arguments::Arguments;
 use budget::Budget;
+use connections::Connections;
 use downstream::Downstream;
 use evaluator::{Evaluator, Workers};
 use exchange::Exchange;
-use http::{Connections, Listener, Service};
+use forward::{Forward, Server};
+use http::{Listener, Service};
+use mmexternal::Conversation;
+pub(super) use mmexternal::ReplyPipe;
 use worker::{Duties, Worker};
 
 /// Answers that are kept for senders who come again, in bytes of their events.
@@ -56,6 +63,9 @@ const WORKERS_MAX: usize = 16;
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     arguments.check()?;
+    if arguments.mmexternal.is_none() {
+        logs::to_file(&arguments.log)?;
+    }
     logs::begin(&arguments.log);
     // Only one of them is compiled in.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -79,11 +89,18 @@ async fn serve(
     metrics: PrometheusHandle,
 ) -> anyhow::Result<()> {
     let hangups = reload::hangups()?;
-    let mut interrupted = std::pin::pin!(interruption()?);
+    // A child of rsyslog ends with its input.
+    let interruption = arguments.mmexternal.is_none().then(interruption).transpose()?;
+    let mut interrupted = std::pin::pin!(async {
+        match interruption {
+            Some(interruption) => interruption.await,
+            None => std::future::pending().await,
+        }
+    });
     tokio::spawn(counts::upkeep(metrics.clone()));
     let (sink, alerts) = alert_sink(&arguments)?;
     let (evaluator, workers) = tokio::select! {
-        started = start(&arguments, &module, alerts) => started?,
+        started = start(&arguments, &module, alerts.clone()) => started?,
         // What the journal holds it holds for the next start, too.
         () = &mut interrupted => return Ok(()),
     };
@@ -104,14 +121,24 @@ async fn serve(
         let ending = async move { drop(ended.wait_for(|ended| *ended).await) };
         listening.push(tokio::spawn(listener.serve(routes, connections(), ending, arguments.drain)));
     }
+    if let Some(address) = arguments.forward {
+        let server = Server::bind(address, tls.clone()).await?;
+        tracing::info!(address = %server.address()?, tls = tls.is_some(), "listening for the forward protocol");
+        let forward = Forward::new(&arguments, &service)?;
+        listening.push(tokio::spawn(server.serve(forward, connections(), ended, arguments.drain)));
+    }
     drop(service);
     let reloading =
         tokio::spawn(reload::watch(hangups, runtime, arguments.module.clone(), evaluator.clone()));
     tracing::info!(module = module.sha256(), rules = module.info().rules.len(), "ready");
-    interrupted.await;
+    match arguments.mmexternal {
+        Some(interface) => Conversation::begin(interface, evaluator.clone())?.end(arguments.drain).await?,
+        None => interrupted.await,
+    }
     tracing::info!("ending: no more events are taken, those that were taken are given on");
     ending.store(true, Ordering::Relaxed);
     end.send_replace(true);
+    alerts.take_the_last_ones();
     for listener in listening {
         let _ = listener.await;
     }
@@ -124,7 +151,6 @@ async fn serve(
 
 /// Waits for the threads, then for the alerts.
 fn finish(workers: Workers, sink: Option<AlertSink>) {
-    sink.iter().for_each(AlertSink::hurry);
     workers.join();
     for line in sink.map(|sink| sink.end(Instant::now() + ALERTS_PATIENCE)).unwrap_or_default() {
         let alert = String::from_utf8_lossy(&line);
@@ -153,7 +179,9 @@ async fn start(
     // Windows see all events, in one instance.
     let workers =
         if module.info().levels == 0 { arguments.threads.map_or(processors, usize::from) } else { 1 };
-    let workers = workers.min(WORKERS_MAX);
+    // Rsyslog starts as many children as it has threads, and sends one message at a time.
+    let from_rsyslog = arguments.mmexternal.is_some();
+    let workers = if from_rsyslog { 1 } else { workers.min(WORKERS_MAX) };
     let (evaluator, queue) = Evaluator::new(module.clone());
     let duties = Duties { mode: arguments.mode, idle: arguments.idle, alerts, windows: arguments.windows };
     let state = arguments.state.clone();
@@ -164,7 +192,11 @@ async fn start(
         for number in 0..workers {
             let mut worker = Worker::new(number, &queue, &module, duties.clone())?;
             if let (0, Some(path)) = (number, &state) {
-                worker.keep(path, &module)?;
+                let fresh = || Worker::new(number, &queue, &module, duties.clone());
+                match from_rsyslog {
+                    true => worker = mmexternal::keep(worker, path, &module, fresh)?,
+                    false => worker.keep(path, &module)?,
+                }
             }
             started.push(worker);
         }

@@ -111,6 +111,7 @@ impl Worker {
         let mut evaluated = Evaluated::default();
         for batch in &batches {
             self.batch(batch, source, &mut evaluated);
+            evaluated.ends.push(evaluated.bytes.len());
         }
         self.counted.job(&evaluated);
         // Whoever waited may have gone; the events then come again.
@@ -126,6 +127,9 @@ impl Worker {
         for problem in &batch.problems {
             self.counted.input_problem();
             tracing::warn!(source, problem = %format!("{:#}", anyhow::Error::new(problem.clone())), "input");
+        }
+        for foreign in &batch.foreign {
+            self.counted.rejected(foreign.name(), 1);
         }
         if batch.evaluation == Evaluation::PassThrough {
             self.counted.rejected("too-large", batch.lines);
@@ -201,7 +205,7 @@ impl Worker {
 
     fn remarks(&mut self, remarks: &[Remark]) {
         for remark in remarks {
-            self.counted.rejected(crate::cli::run::reason_text(remark.reason), 1);
+            self.counted.rejected(tripwasm::finding::reason_text(remark.reason), 1);
         }
     }
 

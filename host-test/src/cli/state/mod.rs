@@ -11,7 +11,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tripwasm::Detector;
 use tripwasm::bindings::detector::LostState;
 
@@ -27,6 +27,11 @@ pub(super) struct StateFile {
     /// Holds the lock; always the file that is at `path`.
     locked: File,
 }
+
+/// Another process has the state file.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is in use by another tripwasm: wait for it, or give --state another name", .0.display())]
+pub(super) struct InUse(PathBuf);
 
 /// What a state file held.
 pub(super) struct Restored {
@@ -159,10 +164,7 @@ fn restore(mut file: StateFile, detector: &mut Detector) -> anyhow::Result<Resto
 fn lock(file: &File, path: &Path) -> anyhow::Result<()> {
     match file.try_lock() {
         Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => bail!(
-            "{} is in use by another tripwasm: wait for it, or give --state another name",
-            path.display()
-        ),
+        Err(TryLockError::WouldBlock) => Err(InUse(path.to_owned()).into()),
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }

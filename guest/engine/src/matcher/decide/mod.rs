@@ -17,14 +17,14 @@ use super::index::Place;
 use crate::limits::UNDECIDED_EVENTS_MAX;
 use crate::order::sort_numbers;
 use crate::scan::NO_NODE;
-use recall::{Recall, Seen};
+pub(super) use recall::{Recall, Seen};
 use tripwasm_plan::{PredicateId, Rule};
 
 /// Number of a step.
 type StepId = u32;
 
 /// No step; not known yet.
-const NO_STEP: StepId = StepId::MAX;
+pub(super) const NO_STEP: StepId = StepId::MAX;
 
 /// The steps grown so far.
 #[derive(Debug, Default, Clone)]

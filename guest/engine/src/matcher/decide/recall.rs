@@ -7,7 +7,7 @@ use crate::scan::vector::is_same;
 
 /// Values by the step that looked at them. Forgets all of them when it is full.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Recall {
+pub(in crate::matcher) struct Recall {
     /// As many as a power of two says. Of three values that belong into one, one is forgotten.
     pairs: Vec<[Known; 2]>,
     taken: usize,
@@ -29,7 +29,7 @@ const FREE: Known = Known { head: 0, tail: 0, about: u64::MAX, text: 0, next: NO
 
 /// A scalar of an event as it stands there. Its first and last bytes and its size tell it, up to 16 bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen<'e> {
+pub(in crate::matcher) struct Seen<'e> {
     head: u64,
     tail: u64,
     /// The length, and the JSON type.
@@ -40,7 +40,7 @@ pub(super) struct Seen<'e> {
 impl<'e> Seen<'e> {
     /// None of a container, or of a text too long to be remembered.
     #[inline(always)]
-    pub(super) fn of(kind: Kind, text: &'e [u8]) -> Option<Seen<'e>> {
+    pub(in crate::matcher) fn of(kind: Kind, text: &'e [u8]) -> Option<Seen<'e>> {
         if text.len() > RECALLED_VALUE_BYTES_MAX || matches!(kind, Kind::Object | Kind::Array) {
             return None;
         }
@@ -79,7 +79,7 @@ fn short(text: &[u8]) -> u64 {
 impl Recall {
     /// Where the value led from this step; [`NO_STEP`] if that is not remembered.
     #[inline(always)]
-    pub(super) fn get(&self, step: StepId, seen: &Seen<'_>) -> StepId {
+    pub(in crate::matcher) fn get(&self, step: StepId, seen: &Seen<'_>) -> StepId {
         let mask = self.pairs.len().wrapping_sub(1);
         let about = seen.about(step);
         let Some(pair) = self.pairs.get(seen.hash(about) & mask) else { return NO_STEP };
@@ -103,7 +103,7 @@ impl Recall {
     }
 
     /// Remembers a value that is not remembered yet.
-    pub(super) fn put(&mut self, step: StepId, seen: &Seen<'_>, next: StepId) {
+    pub(in crate::matcher) fn put(&mut self, step: StepId, seen: &Seen<'_>, next: StepId) {
         let is_full = self.taken >= RECALLED_VALUES_MAX || self.pairs.is_empty();
         if is_full || self.texts.len() + seen.text.len() > RECALLED_TEXT_BYTES_MAX {
             self.clear();
@@ -119,7 +119,7 @@ impl Recall {
     }
 
     /// Forgets all.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::matcher) fn clear(&mut self) {
         self.pairs.clear();
         self.pairs.resize(RECALLED_VALUES_MAX, [FREE; 2]);
         self.taken = 0;

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use serde::de::IgnoredAny;
-use tripwasm::input::{Batch, EventReader, Pace, ReaderOptions};
+use tripwasm::input::{Batch, EventReader, InputError, Pace, ReaderOptions, Unpacking};
 
 use crate::cli::run::BATCH_BYTES;
 use crate::cli::serve::budget::{Exhausted, Share};
@@ -31,7 +31,7 @@ pub(in crate::cli::serve) struct BodyLimits {
 
 /// Why a body was not taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BodyError {
+pub(in crate::cli::serve) enum BodyError {
     #[error("the body has more than {0} bytes: send smaller batches, or raise --body-max")]
     TooLarge(usize),
     #[error("the body unpacks to more than {0} bytes: send smaller batches, or raise --unpacked-max")]
@@ -50,7 +50,7 @@ pub(super) enum BodyError {
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(in crate::cli::serve) enum Encoding {
     Identity,
     Gzip,
     Zstd,
@@ -105,7 +105,7 @@ pub(super) async fn read(mut body: Body, limits: BodyLimits, share: &Share) -> R
 }
 
 /// Unpacks a body. What it takes of the share is twice its size: the events go in and come out.
-pub(super) fn unpack(
+pub(in crate::cli::serve) fn unpack(
     mut body: Bytes,
     mut encoding: Encoding,
     limits: BodyLimits,
@@ -195,18 +195,24 @@ impl BodyLimits {
     }
 }
 
-/// Cuts a body into what the module takes at a time, events taken out of their envelopes. What records in envelopes unfold
-/// to counts as unpacked, too; a record that unfolds to more stays as it is.
+/// Cuts a body into what the module takes at a time, events taken out of their envelopes. What is packed inside them
+/// counts as the body does.
 pub(super) fn cut(body: Bytes, limits: BodyLimits, share: &Share) -> Result<Vec<Batch>, BodyError> {
-    let options = ReaderOptions { batch_bytes: BATCH_BYTES, pace: Pace::Stored };
-    let (whole, mut sum) = (body.len(), 0);
-    let unfolding = limits.unpacked_bytes_max.saturating_sub(whole) as u64;
-    let mut reader = EventReader::new(Box::new(Cursor::new(body)), options).with_unfolding_max(unfolding);
+    let unpacking = Unpacking::AtMost(limits.unpacked_bytes_max as u64);
+    let options = ReaderOptions { batch_bytes: BATCH_BYTES, pace: Pace::Stored, unpacking };
+    let mut counted = body.len();
+    let mut reader = EventReader::new(Box::new(Cursor::new(body)), options);
     let mut batches = Vec::new();
     while let Some(batch) = reader.next_batch() {
-        let before = whole.max(sum);
-        sum += batch.bytes.len();
-        share.grow(2 * sum.saturating_sub(before))?;
+        let too_large = |problem: &InputError| {
+            matches!(problem, InputError::UnpacksTooMuch { .. } | InputError::RecordTooLarge { .. })
+        };
+        if batch.problems.iter().any(too_large) {
+            return Err(BodyError::UnpacksTooLarge(limits.unpacked_bytes_max));
+        }
+        let beyond = batch.bytes.len().saturating_sub(counted);
+        counted = counted.saturating_sub(batch.bytes.len());
+        share.grow(2 * beyond)?;
         batches.push(batch);
     }
     Ok(batches)

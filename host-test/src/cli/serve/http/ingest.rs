@@ -82,7 +82,7 @@ async fn settle(
     let (settled, settling) = watch::channel(None);
     let (to, exchange) = (service.downstream.clone(), service.exchange.clone());
     tokio::spawn(async move {
-        let Ok(Evaluated { bytes, events_in, tagged, removed }) = waiting.await else { return };
+        let Ok(Evaluated { bytes, events_in, tagged, removed, .. }) = waiting.await else { return };
         let nothing = bytes.is_empty();
         let body = Body { bytes: form.write(bytes).into(), content_type: form.content_type() };
         let counts = EventCounts { events_in, tagged, removed };
@@ -179,7 +179,7 @@ fn later(status: StatusCode, text: &str) -> Response {
 
 /// Why events were not taken.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(super) enum Refusal {
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error("the body did not arrive within {0:?}")]

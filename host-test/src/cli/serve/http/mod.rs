@@ -3,12 +3,15 @@
 //! | route | what it does |
 //! |---|---|
 //! | `POST /` | takes events; 200 once the next service has them, or with them as the body if there is no next service |
+//! | `POST /firehose` | the same for Firehose's delivery to an HTTP endpoint, answered as Firehose wants it; needs a next service |
+//! | `POST /firehose/transform` | answers a Firehose transformation, as a Lambda function does; the answer holds the events |
 //! | `GET /health` | 200 while the process works |
 //! | `GET /ready` | 200 while events are taken, 503 while the service is ending |
 //! | `GET /metrics` | counts, for Prometheus; asks for the token as `POST` does |
 
 mod auth;
 mod body;
+mod firehose;
 mod ingest;
 mod listener;
 
@@ -26,8 +29,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
 pub(super) use auth::Token;
-pub(super) use body::BodyLimits;
-pub(super) use listener::{Connections, Listener, tls};
+pub(super) use body::{BodyError, BodyLimits, Encoding, unpack};
+pub(super) use listener::{Listener, tls};
 
 use super::budget::Budget;
 use super::downstream::Downstream;
@@ -54,10 +57,13 @@ pub(super) struct Service {
 pub(super) fn routes(service: Service) -> Router {
     let guarded = Router::new()
         .route("/", post(ingest::ingest))
+        .route("/firehose/transform", post(firehose::transform))
         .route("/metrics", get(metrics))
         .route_layer(from_fn_with_state(service.clone(), ask_for_token));
     let open = Router::new().route("/health", get(async || "ok\n")).route("/ready", get(ready));
-    guarded.merge(open).with_state(service)
+    // It asks for the token itself: its answers have a form of their own.
+    let firehose = Router::new().route("/firehose", post(firehose::deliver));
+    guarded.merge(open).merge(firehose).with_state(service)
 }
 
 /// Routes that take no events, for a listener of their own.
