@@ -121,6 +121,11 @@ impl Detector {
         self.totals.sum()
     }
 
+    /// The module that runs.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
     /// What it was started with.
     pub fn options(&self) -> &DetectorOptions {
         &self.options

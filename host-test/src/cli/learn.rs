@@ -9,6 +9,7 @@ use tripwasm::{CompileCache, Detector, DetectorOptions, Module, Runtime, Runtime
 use super::Outcome;
 use super::rule_files::counted;
 use super::run::{BATCH_BYTES, load};
+use super::serve::journal;
 use super::state::{self, Restored, StateFile};
 use super::window_options::size;
 
@@ -58,6 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let module = load(&runtime, &arguments.module)?;
     let sources = find_sources(&arguments.inputs)?;
     let mut detector = Detector::new(&module, options(&module, arguments.memory))?;
+    journal::refuse_unread(&arguments.state)?;
     let Restored { mut file, record, progress, lost } = StateFile::open(&arguments.state, &mut detector)?;
     state::warn_of_lost(&lost);
     let unpacking = arguments.unpacked_max.map_or(Unpacking::LikeEvents, Unpacking::AtMost);

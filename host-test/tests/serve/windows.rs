@@ -53,7 +53,7 @@ fn kills_lose_nothing_of_the_windows() {
     }
     assert_eq!(sending.join().unwrap().dropped, 0);
     assert!(serve.terminate().success());
-    // Windows that are still open are in the state: close them.
+    // Windows that are still open are in the state.
     ok(&path, &["run", "cloudtrail.wasm", "--quiet", "--state", "windows.state", "-"], b"");
     let alerts = fs::read_to_string(path.join("alerts")).unwrap();
     let undisturbed = alerts_of_run(&path, 0..20_000);
@@ -207,4 +207,19 @@ fn the_journal_is_beside_the_file_whatever_link_names_it() {
         std::thread::sleep(Duration::from_millis(50));
     }
     drop(serve);
+}
+
+#[test]
+fn a_journal_that_a_killed_service_left_is_not_passed_over() {
+    let (_directory, path) = with_rules();
+    let serve = Serve::start(&path, &["--state", "windows.state"]);
+    post(&serve.url("/"), &[], lines(0..100));
+    serve.kill();
+    let run = ["run", "cloudtrail.wasm", "--quiet", "--state", "windows.state", "-"];
+    let output = crate::command::tripwasm(&path, &run, b"");
+    assert_eq!(output.status.code(), Some(2));
+    let said = crate::command::said(&output);
+    assert!(said.contains("windows.state.journal") && said.contains("tripwasm serve --state"), "{said}");
+    assert!(Serve::start(&path, &["--state", "windows.state"]).terminate().success());
+    ok(&path, &run, b"");
 }

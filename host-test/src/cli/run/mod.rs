@@ -20,6 +20,7 @@ use tripwasm::input::{SourceReader, Unpacking, find_sources};
 use tripwasm::{CompileCache, Detector, Module, Runtime, RuntimeOptions};
 
 use super::build::write_whole;
+use super::serve::journal;
 use super::state::{self, Restored, StateFile};
 use super::window_options::{WindowOptions, duration, size};
 use super::{Outcome, is_closed_pipe};
@@ -129,7 +130,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let sources = find_sources(&arguments.inputs)?;
     let mut detector = Detector::new(&module, arguments.windows.of(&module))?;
     let restored = match &arguments.state {
-        Some(path) => Some(StateFile::open(path, &mut detector)?),
+        Some(path) => {
+            journal::refuse_unread(path)?;
+            Some(StateFile::open(path, &mut detector)?)
+        }
         None => None,
     };
     let opening = match &restored {

@@ -73,6 +73,14 @@ impl Shared {
         Some(self.current.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
+    /// A thread cannot go on with the module of `generation`: the one it runs stays, until there is another one.
+    pub(super) fn put_back(&self, generation: u64, module: &Module) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.generation == generation {
+            current.module = module.clone();
+        }
+    }
+
     /// Takes the positions of so many events.
     pub(super) fn take_positions(&self, events: u64) -> u64 {
         self.position.fetch_add(events, Ordering::Relaxed)

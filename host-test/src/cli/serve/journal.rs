@@ -116,6 +116,19 @@ impl Journal {
     }
 }
 
+/// Refuses a state file whose journal tells of more: windows that only `serve` goes on with.
+pub(in crate::cli) fn refuse_unread(state: &Path) -> anyhow::Result<()> {
+    let journal = beside(state);
+    let unread = fs::metadata(&journal).is_ok_and(|meta| meta.len() > HEADER_BYTES as u64);
+    anyhow::ensure!(
+        !unread,
+        "{} tells of events that came since {} was saved: start `tripwasm serve --state` once to take them in, or delete it",
+        journal.display(),
+        state.display()
+    );
+    Ok(())
+}
+
 /// Where the journal of a state file is.
 fn beside(state: &Path) -> PathBuf {
     let mut name = state.file_name().unwrap_or_default().to_owned();

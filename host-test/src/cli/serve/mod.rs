@@ -16,7 +16,7 @@ mod evaluator;
 mod exchange;
 mod forward;
 mod http;
-mod journal;
+pub(super) mod journal;
 mod keeper;
 mod logs;
 mod mmexternal;

@@ -283,6 +283,7 @@ impl Worker {
                 self.save();
             }
             Err(error) => {
+                self.queue.shared.put_back(newer.generation, self.detector.module());
                 counts::reload_refused();
                 tracing::error!(sha256, error = %format!("{error:#}"), "the module cannot take the state over: the old one runs on");
             }
