@@ -111,7 +111,7 @@ fn body(events: &Path, folder: &Path) -> Result<(PathBuf, usize)> {
 fn nginx(folder: &Path, port: u16) -> Result<Child> {
     let place = folder.display();
     let configuration = format!(
-        "daemon off; worker_processes 1; pid {place}/nginx.pid; error_log {place}/nginx.log;\n\
+        "daemon off; master_process off; pid {place}/nginx.pid; error_log {place}/nginx.log;\n\
          events {{ worker_connections 256; }}\n\
          http {{\n  access_log off; client_max_body_size 64m; client_body_buffer_size 8m; keepalive_requests 1000000;\n  \
          client_body_temp_path {place}/body;\n  server {{ listen 127.0.0.1:{port}; location / {{ return 200; }} }}\n}}\n"
@@ -119,7 +119,13 @@ fn nginx(folder: &Path, port: u16) -> Result<Child> {
     let path = folder.join("nginx.conf");
     fs::write(&path, configuration)?;
     let mut nginx = Command::new("nginx");
-    nginx.arg("-c").arg(&path).stderr(Stdio::null()).spawn().context("cannot start nginx")
+    nginx
+        .arg("-c")
+        .arg(&path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("cannot start nginx")
 }
 
 fn hey(port: u16, body: &Path, connections: u32, requests_per_second: Option<f64>) -> Result<Outcome> {
