@@ -12,7 +12,8 @@ use tokio_rustls::TlsAcceptor;
 use super::alerts::AlertTarget;
 use super::downstream::DownstreamOptions;
 use super::forward::{ClientOptions, Target};
-use super::http::{self, BodyLimits};
+use super::http::BodyLimits;
+use super::listener;
 use super::logs::LogOptions;
 use super::mmexternal::Interface;
 use crate::cli::run::Mode;
@@ -216,7 +217,7 @@ impl Arguments {
         let Access { tls_cert: Some(certificates), tls_key: Some(key), .. } = &self.access else {
             return Ok(None);
         };
-        http::tls(certificates, key).map(Some)
+        listener::tls(certificates, key).map(Some)
     }
 
     pub(super) fn body_limits(&self) -> BodyLimits {

@@ -18,6 +18,7 @@ mod forward;
 mod http;
 pub(super) mod journal;
 mod keeper;
+mod listener;
 mod logs;
 mod mmexternal;
 mod reload;
@@ -39,12 +40,12 @@ use super::run::load;
 use alerts::{AlertQueue, AlertSink};
 pub(super) use arguments::Arguments;
 use budget::Budget;
-use connections::Connections;
 use downstream::Downstream;
 use evaluator::{Evaluator, Workers};
 use exchange::Exchange;
-use forward::{Forward, Server};
-use http::{Listener, Service};
+use forward::Forward;
+use http::Service;
+use listener::Listener;
 use mmexternal::Conversation;
 pub(super) use mmexternal::ReplyPipe;
 use worker::{Duties, Worker};
@@ -106,7 +107,7 @@ async fn serve(
     };
     let service = service(&arguments, evaluator.clone(), metrics)?;
     let ending = service.ending.clone();
-    let connections = || Connections::new(arguments.limits.connections_max);
+    let places = arguments.limits.connections_max;
     let tls = arguments.tls()?;
     let (end, ended) = watch::channel(false);
     let mut listening = Vec::new();
@@ -115,17 +116,17 @@ async fn serve(
         (arguments.admin, http::admin_routes(service.clone())),
     ] {
         let Some(address) = address else { continue };
-        let listener = Listener::bind(address, tls.clone()).await?;
+        let listener = Listener::bind(address, tls.clone(), places).await?;
         tracing::info!(address = %listener.address()?, tls = tls.is_some(), "listening");
         let mut ended = ended.clone();
         let ending = async move { drop(ended.wait_for(|ended| *ended).await) };
-        listening.push(tokio::spawn(listener.serve(routes, connections(), ending, arguments.drain)));
+        listening.push(tokio::spawn(http::serve(listener, routes, ending, arguments.drain)));
     }
     if let Some(address) = arguments.forward {
-        let server = Server::bind(address, tls.clone()).await?;
-        tracing::info!(address = %server.address()?, tls = tls.is_some(), "listening for the forward protocol");
+        let listener = Listener::bind(address, tls.clone(), places).await?;
+        tracing::info!(address = %listener.address()?, tls = tls.is_some(), "listening for the forward protocol");
         let forward = Forward::new(&arguments, &service)?;
-        listening.push(tokio::spawn(server.serve(forward, connections(), ended, arguments.drain)));
+        listening.push(tokio::spawn(forward::serve(listener, forward, ended, arguments.drain)));
     }
     drop(service);
     let reloading =

@@ -32,7 +32,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 pub(super) use client::{ClientOptions, Target};
-pub(super) use server::Server;
+pub(super) use server::serve;
 
 use super::Arguments;
 use super::budget::Budget;

@@ -1,14 +1,11 @@
 //! Connections that messages come over.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use bytes::Bytes;
 use metrics::{counter, histogram};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -20,18 +17,16 @@ use super::handshake::{self, Nonce, Refused};
 use super::settle::{self, Refusal};
 use super::wire::{Arriving, Failed, Stream};
 use crate::cli::serve::budget::{Exhausted, Share};
-use crate::cli::serve::connections::{Connections, Place};
+use crate::cli::serve::connections::Place;
 use crate::cli::serve::downstream::Delivery;
 use crate::cli::serve::exchange::{Settled, Settling};
+use crate::cli::serve::listener::{Accepted, Listener};
 
 /// How long a client may take for TLS, and for the handshake.
 const GREETING_TIME: Duration = Duration::from_secs(30);
 
 /// A client's part of the handshake is short.
 const PING_BYTES_MAX: usize = 4 << 10;
-
-/// Pause before accepting again after an error such as no free descriptor.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes of later messages that are read while an earlier one waits for its answer.
 const AHEAD_BYTES_MAX: usize = 64 << 10;
@@ -76,83 +71,43 @@ impl From<Exhausted> for Ended {
     }
 }
 
-/// An address that messages come to.
-pub(in crate::cli::serve) struct Server {
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-}
-
-impl Server {
-    /// Listens.
-    pub(in crate::cli::serve) async fn bind(
-        address: SocketAddr,
-        tls: Option<TlsAcceptor>,
-    ) -> anyhow::Result<Self> {
-        let listener =
-            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
-        Ok(Server { listener, tls })
-    }
-
-    /// Where it listens: the port, if it was left open.
-    pub(in crate::cli::serve) fn address(&self) -> anyhow::Result<SocketAddr> {
-        Ok(self.listener.local_addr()?)
-    }
-
-    /// Takes messages until told to end, then waits until those that were taken have gone on, at most so long.
-    pub(in crate::cli::serve) async fn serve(
-        self,
-        forward: Forward,
-        connections: Connections,
-        ended: watch::Receiver<bool>,
-        drain: Duration,
-    ) {
-        let forward = Arc::new(forward);
-        let mut open = JoinSet::new();
-        let mut ending = ended.clone();
-        loop {
-            tokio::select! {
-                (stream, peer, place) = self.accept(&connections) => {
-                    let (forward, tls, ended) = (Arc::clone(&forward), self.tls.clone(), ended.clone());
-                    open.spawn(connection(stream, peer, tls, forward, place, ended));
-                }
-                Some(_) = open.join_next() => {}
-                _ = ending.wait_for(|ended| *ended) => break,
+/// Takes messages until told to end, then waits until those that were taken have gone on, at most so long.
+pub(in crate::cli::serve) async fn serve(
+    listener: Listener,
+    forward: Forward,
+    ended: watch::Receiver<bool>,
+    drain: Duration,
+) {
+    let forward = Arc::new(forward);
+    let mut open = JoinSet::new();
+    let mut ending = ended.clone();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                open.spawn(connection(accepted, listener.tls(), Arc::clone(&forward), ended.clone()));
             }
-        }
-        drop(self.listener);
-        let all = async { while open.join_next().await.is_some() {} };
-        if timeout(drain, all).await.is_err() {
-            tracing::warn!(
-                "some messages were not given on in time; senders that ask for acknowledgements send them again"
-            );
-        }
-        // What is still open holds the module's threads.
-        open.shutdown().await;
-    }
-
-    async fn accept(&self, connections: &Connections) -> (TcpStream, SocketAddr, Place) {
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, peer)) => return (stream, peer, connections.place().await),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection cannot be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+            Some(_) = open.join_next() => {}
+            _ = ending.wait_for(|ended| *ended) => break,
         }
     }
+    drop(listener);
+    let all = async { while open.join_next().await.is_some() {} };
+    if timeout(drain, all).await.is_err() {
+        tracing::warn!(
+            "some messages were not given on in time; senders that ask for acknowledgements send them again"
+        );
+    }
+    // What is still open holds the module's threads.
+    open.shutdown().await;
 }
 
 async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+    accepted: Accepted,
     tls: Option<TlsAcceptor>,
     forward: Arc<Forward>,
-    place: Place,
     ended: watch::Receiver<bool>,
 ) {
-    // Acknowledgements are small and somebody waits for them.
-    let _ = stream.set_nodelay(true);
+    let Accepted { stream, peer, place } = accepted;
     let stream: Box<dyn Stream> = match tls {
         None => Box::new(stream),
         Some(tls) => match timeout(GREETING_TIME, tls.accept(stream)).await {

@@ -15,8 +15,8 @@ use tripwasm::input::firehose::{self, TransformError, TransformLimits};
 
 use super::Service;
 use super::body::{self, BodyError, Encoding};
+use super::conversation::HangingUp;
 use super::ingest::{Refusal, ingest};
-use super::listener::HangingUp;
 use crate::cli::run::{BATCH_BYTES, now_ms};
 use crate::cli::serve::budget::Share;
 use crate::cli::serve::evaluator::{Evaluated, NotTaken};

@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Service;
 use super::body::{self, BodyError, Encoding, Form};
-use super::listener::HangingUp;
+use super::conversation::HangingUp;
 use crate::cli::serve::budget::Share;
 use crate::cli::serve::downstream::{Body, Delivery};
 use crate::cli::serve::evaluator::{Evaluated, NotTaken};

@@ -11,9 +11,9 @@
 
 mod auth;
 mod body;
+mod conversation;
 mod firehose;
 mod ingest;
-mod listener;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,7 @@ use serde_json::json;
 
 pub(super) use auth::Token;
 pub(super) use body::{BodyError, BodyLimits, Encoding, unpack};
-pub(super) use listener::{Listener, tls};
+pub(super) use conversation::serve;
 
 use super::budget::Budget;
 use super::downstream::Downstream;
@@ -58,12 +58,10 @@ pub(super) fn routes(service: Service) -> Router {
     let guarded = Router::new()
         .route("/", post(ingest::ingest))
         .route("/firehose/transform", post(firehose::transform))
-        .route("/metrics", get(metrics))
         .route_layer(from_fn_with_state(service.clone(), ask_for_token));
-    let open = Router::new().route("/health", get(async || "ok\n")).route("/ready", get(ready));
     // It asks for the token itself: its answers have a form of their own.
     let firehose = Router::new().route("/firehose", post(firehose::deliver));
-    guarded.merge(open).merge(firehose).with_state(service)
+    guarded.merge(firehose).with_state(service.clone()).merge(admin_routes(service))
 }
 
 /// Routes that take no events, for a listener of their own.
