@@ -71,7 +71,7 @@ enum Command {
     Test(test::Arguments),
     /// Send events through a module
     Run(run::Arguments),
-    /// Filter and tag events between two services, over HTTP
+    /// Filter and tag events between two services: over HTTP, Fluentd's protocol, or as rsyslog's child
     Serve(Box<serve::Arguments>),
     /// Read another engine's rules into Sigma files
     Import(import::Arguments),

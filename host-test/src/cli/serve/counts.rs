@@ -16,6 +16,7 @@
 //! | `tripwasm_module_info` | `sha256`, `rules` | 1 for the module that runs |
 //! | `tripwasm_reloads_total` | `outcome` | modules exchanged, or refused |
 //! | `tripwasm_state_saved_timestamp_seconds` | - | when state was saved last |
+//! | `tripwasm_journal_errors_total` | - | batches that a kill would take from the windows, until state is saved |
 
 use std::time::{Duration, Instant};
 

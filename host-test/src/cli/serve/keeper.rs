@@ -117,9 +117,9 @@ impl Keeper {
     }
 
     fn note(&mut self, written: std::io::Result<()>) {
-        if let Err(error) = written
-            && !std::mem::replace(&mut self.failed, true)
-        {
+        let Err(error) = written else { return };
+        metrics::counter!("tripwasm_journal_errors_total").increment(1);
+        if !std::mem::replace(&mut self.failed, true) {
             tracing::error!(%error, "the journal cannot be written: a kill would lose windows until state is saved");
         }
     }
