@@ -104,7 +104,7 @@ pub(super) async fn settle(forward: &Forward, prepared: Prepared) -> Result<Sett
         }
     };
     let (settled, settling) = watch::channel(None);
-    let (next, findings) = (forward.next.clone(), forward.findings);
+    let (next, findings, exchange) = (forward.next.clone(), forward.findings, forward.exchange.clone());
     tokio::spawn(async move {
         let Ok(evaluated) = waiting.await else { return };
         let Evaluated { events_in, tagged, removed, .. } = evaluated;
@@ -119,6 +119,7 @@ pub(super) async fn settle(forward: &Forward, prepared: Prepared) -> Result<Sett
         let body = next.body(bytes);
         let delivery = deliver(&next, &body, asks, events_in - removed).await;
         settled.send_replace(Some(settled_as(delivery, body, counts)));
+        exchange.give_up();
         drop(share);
     });
     Ok(settling)
@@ -171,7 +172,7 @@ fn settled_as(delivery: Delivery, mut body: Body, counts: EventCounts) -> Settle
 pub(super) fn settle_again(forward: &Arc<Forward>, mut before: Settling) -> Settling {
     counter!("tripwasm_batches_again_total").increment(1);
     let (settled, settling) = watch::channel(None);
-    let next = forward.next.clone();
+    let (next, exchange) = (forward.next.clone(), forward.exchange.clone());
     tokio::spawn(async move {
         let last = before.wait_for(Option::is_some).await.map(|last| last.clone());
         let Ok(Some(Settled { mut delivery, body, counts })) = last else { return };
@@ -179,6 +180,7 @@ pub(super) fn settle_again(forward: &Arc<Forward>, mut before: Settling) -> Sett
             delivery = next.deliver(&body).await;
         }
         settled.send_replace(Some(settled_as(delivery, body, counts)));
+        exchange.give_up();
     });
     settling
 }

@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use metrics::{counter, histogram};
 use serde::Deserialize;
 use serde_json::json;
 use tripwasm::input::firehose::{self, TransformError, TransformLimits};
@@ -16,7 +15,7 @@ use tripwasm::input::firehose::{self, TransformError, TransformLimits};
 use super::Service;
 use super::body::{self, BodyError, Encoding};
 use super::conversation::HangingUp;
-use super::ingest::{Refusal, ingest};
+use super::ingest::{Refusal, count, ingest, read};
 use crate::cli::run::{BATCH_BYTES, now_ms};
 use crate::cli::serve::budget::Share;
 use crate::cli::serve::evaluator::{Evaluated, NotTaken};
@@ -92,8 +91,7 @@ pub(super) async fn transform(State(service): State<Service>, headers: HeaderMap
             (StatusCode::BAD_REQUEST, format!("{:#}\n", anyhow::Error::new(told))).into_response()
         }
     };
-    histogram!("tripwasm_request_seconds").record(began.elapsed());
-    counter!("tripwasm_requests_total", "status" => response.status().as_u16().to_string()).increment(1);
+    count(began, &response);
     response
 }
 
@@ -133,13 +131,4 @@ fn answer_now(
 
 fn not_taken(error: BodyError) -> TransformError<Refusal> {
     TransformError::NotTaken(error.into())
-}
-
-/// Reads a body within limits of size, time and memory.
-async fn read(service: &Service, body: Body) -> Result<(Bytes, Share), Refusal> {
-    let share = service.budget.share();
-    let reading = body::read(body, service.limits, &share);
-    let sent = tokio::time::timeout(service.body_time, reading).await;
-    let sent = sent.map_err(|_| Refusal::Slow(service.body_time))??;
-    Ok((sent, share))
 }

@@ -35,9 +35,23 @@ pub(super) async fn ingest(
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     };
+    count(began, &response);
+    response
+}
+
+/// Counts a request that is answered.
+pub(super) fn count(began: Instant, response: &Response) {
     histogram!("tripwasm_request_seconds").record(began.elapsed());
     counter!("tripwasm_requests_total", "status" => response.status().as_u16().to_string()).increment(1);
-    response
+}
+
+/// Reads a body within limits of size, time and memory.
+pub(super) async fn read(service: &Service, body: RequestBody) -> Result<(Bytes, Share), Refusal> {
+    let share = service.budget.share();
+    let reading = body::read(body, service.limits, &share);
+    let sent = tokio::time::timeout(service.body_time, reading).await;
+    let sent = sent.map_err(|_| Refusal::Slow(service.body_time))??;
+    Ok((sent, share))
 }
 
 async fn take(
@@ -46,11 +60,7 @@ async fn take(
     body: RequestBody,
     hanging_up: HangingUp,
 ) -> Result<Response, Refusal> {
-    let share = service.budget.share();
-    let reading = body::read(body, service.limits, &share);
-    let sent = tokio::time::timeout(service.body_time, reading)
-        .await
-        .map_err(|_| Refusal::Slow(service.body_time))??;
+    let (sent, share) = read(service, body).await?;
     let settling = match service.exchange.claim(&sent) {
         Some(before) => settle_again(service, before, share.clone()),
         None => {
